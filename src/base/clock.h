@@ -1,0 +1,30 @@
+/* The only reader of clocks. Wall time is microseconds since 1970 UTC (what is stored and shown);
+ * monotonic time is microseconds since some start (what deadlines and durations are made of). Any
+ * thread. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include "base/str.h"
+
+#define MS_US     ((int64_t)1000)
+#define SECOND_US ((int64_t)1000 * 1000)
+#define MINUTE_US (60 * SECOND_US)
+#define HOUR_US   (60 * MINUTE_US)
+#define DAY_US    (24 * HOUR_US)
+
+int64_t clock_wall_us(void);
+int64_t clock_mono_us(void);
+
+/* Blocks the thread; for waits that nothing can wake, which only start-up and tests have. */
+void clock_sleep_us(int64_t us);
+
+/* RFC 3339 in UTC with milliseconds, "2026-11-20T12:00:00.123Z", in the arena; years 0000-9999. */
+struct str clock_rfc3339(struct arena *a, int64_t wall_us);
+
+/* The way back: "Z" or an offset, up to six digits of a second. False for anything else. */
+bool clock_parse_rfc3339(struct str s, int64_t *ret_wall_us);
+
+/* IMF-fixdate for HTTP's Date header: writes 29 signs and a NUL. */
+void clock_http_date(int64_t wall_us, char ret[30]);
+
+#endif

@@ -1,0 +1,167 @@
+#include "base/jw.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+
+/* A value or key follows: a comma is due when the last byte ends a value. */
+static void separate(struct buf *b)
+{
+    const char c = b->n ? b->p[b->n - 1] : '{';
+    if (c == '"' || c == '}' || c == ']' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')) {
+        buf_char(b, ',');
+    }
+}
+
+void jw_open(struct buf *b, char bracket)
+{
+    separate(b);
+    buf_char(b, bracket);
+}
+
+void jw_close(struct buf *b, char bracket)
+{
+    buf_char(b, bracket);
+}
+
+void jw_key(struct buf *b, const char *key)
+{
+    jw_str(b, str_of(key));
+    buf_char(b, ':');
+}
+
+static void escape(struct buf *b, unsigned char c)
+{
+    switch (c) {
+    case '"':
+        buf_cstr(b, "\\\"");
+        break;
+    case '\\':
+        buf_cstr(b, "\\\\");
+        break;
+    case '\n':
+        buf_cstr(b, "\\n");
+        break;
+    case '\r':
+        buf_cstr(b, "\\r");
+        break;
+    case '\t':
+        buf_cstr(b, "\\t");
+        break;
+    default:
+        buf_fmt(b, "\\u%04x", c);
+    }
+}
+
+static bool must_escape(unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0x7f;
+}
+
+void jw_str(struct buf *b, struct str s)
+{
+    separate(b);
+    buf_char(b, '"');
+    size_t from = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (must_escape((unsigned char)s.p[i])) {
+            buf_add(b, s.p + from, i - from);
+            escape(b, (unsigned char)s.p[i]);
+            from = i + 1;
+        }
+    }
+    if (s.n > from) {
+        buf_add(b, s.p + from, s.n - from);
+    }
+    buf_char(b, '"');
+}
+
+void jw_i64(struct buf *b, int64_t v)
+{
+    separate(b);
+    buf_fmt(b, "%" PRId64, v);
+}
+
+void jw_f64(struct buf *b, double v)
+{
+    if (!isfinite(v)) {
+        jw_null(b);
+        return;
+    }
+    separate(b);
+    buf_fmt(b, "%.10g", v);
+}
+
+void jw_bool(struct buf *b, bool v)
+{
+    separate(b);
+    buf_cstr(b, v ? "true" : "false");
+}
+
+void jw_null(struct buf *b)
+{
+    separate(b);
+    buf_cstr(b, "null");
+}
+
+void jw_raw(struct buf *b, struct str json)
+{
+    separate(b);
+    buf_str(b, json);
+}
+
+void jw_id(struct buf *b, struct uuid id)
+{
+    char text[UUID_TEXT + 1];
+    uuid_format(id, text);
+    jw_str(b, (struct str){text, UUID_TEXT});
+}
+
+void jw_time(struct buf *b, int64_t wall_us)
+{
+    struct arena *a = arena_new();
+    jw_str(b, clock_rfc3339(a, wall_us));
+    arena_free(&a);
+}
+
+void jw_member_str(struct buf *b, const char *key, struct str s)
+{
+    jw_key(b, key);
+    jw_str(b, s);
+}
+
+void jw_member_i64(struct buf *b, const char *key, int64_t v)
+{
+    jw_key(b, key);
+    jw_i64(b, v);
+}
+
+void jw_member_f64(struct buf *b, const char *key, double v)
+{
+    jw_key(b, key);
+    jw_f64(b, v);
+}
+
+void jw_member_bool(struct buf *b, const char *key, bool v)
+{
+    jw_key(b, key);
+    jw_bool(b, v);
+}
+
+void jw_member_id(struct buf *b, const char *key, struct uuid id)
+{
+    jw_key(b, key);
+    jw_id(b, id);
+}
+
+void jw_member_time(struct buf *b, const char *key, int64_t wall_us)
+{
+    jw_key(b, key);
+    jw_time(b, wall_us);
+}
+
+void jw_member_raw(struct buf *b, const char *key, struct str json)
+{
+    jw_key(b, key);
+    jw_raw(b, json);
+}

@@ -1,0 +1,95 @@
+#include "base/utf8.h"
+
+/* Length of the well-formed sequence at p (n bytes left), or 0. Table 3-7 of the Unicode standard.
+ */
+static size_t sequence(const unsigned char *p, size_t n)
+{
+    const unsigned char c = p[0];
+    if (c < 0x80) {
+        return 1;
+    }
+    const size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (c < 0xc2 || c > 0xf4 || n < len) {
+        return 0;
+    }
+    const unsigned char lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    const unsigned char hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < lo || p[1] > hi) {
+        return 0;
+    }
+    for (size_t i = 2; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return len;
+}
+
+bool utf8_valid(struct str s)
+{
+    for (size_t i = 0; i < s.n;) {
+        const size_t len = sequence((const unsigned char *)s.p + i, s.n - i);
+        if (!len) {
+            return false;
+        }
+        i += len;
+    }
+    return true;
+}
+
+bool utf8_is_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        const unsigned char c = (unsigned char)s.p[i];
+        if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
+            return false;
+        }
+    }
+    return utf8_valid(s);
+}
+
+uint32_t utf8_next(struct str s, size_t *at)
+{
+    const unsigned char *p = (const unsigned char *)s.p + *at;
+    const size_t left = s.n - *at;
+    if (p[0] < 0x80 || left < 2) {
+        *at += 1;
+        return p[0];
+    }
+    if (p[0] < 0xe0 || left < 3) {
+        *at += 2;
+        return (uint32_t)(p[0] & 0x1f) << 6 | (p[1] & 0x3f);
+    }
+    if (p[0] < 0xf0 || left < 4) {
+        *at += 3;
+        return (uint32_t)(p[0] & 0x0f) << 12 | (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+    }
+    *at += 4;
+    return (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3f) << 12 |
+           (uint32_t)(p[2] & 0x3f) << 6 | (p[3] & 0x3f);
+}
+
+size_t utf8_count(struct str s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+size_t utf8_floor(struct str s, size_t at)
+{
+    if (at >= s.n) {
+        return s.n;
+    }
+    while (at > 0 && ((unsigned char)s.p[at] & 0xc0) == 0x80) {
+        at--;
+    }
+    return at;
+}
+
+struct str utf8_prefix(struct str s, size_t n)
+{
+    return str_sub(s, 0, utf8_floor(s, n));
+}
