@@ -1,0 +1,197 @@
+/* The database: one interface, two drivers (SQLite now, PostgreSQL to come). The only floor that
+ * steps statements.
+ *
+ * Linear use:
+ *     SCOPED(db_tx_close) struct db_tx *tx = NULL;      rolled back unless committed
+ *     TRY(db_begin_write(cx, &tx));
+ *     TRY(db_exec(tx, &SQL_INSERT, DB_ARGS(DB_ID(id.v), DB_TEXT(name)), NULL));
+ *     TRY(db_commit(tx));                               returns when durable
+ *
+ * Statements are static objects {sql, scope}. In a tenant-scoped one $1 is the tenant and is bound
+ * by the driver from cx, never by the caller; the caller's values begin at $2. It needs a cx of
+ * SCOPE_TENANT; a platform-scoped one needs SCOPE_PLATFORM. Anything else is refused before it
+ * runs.
+ *
+ * Invariants: a write inside a read, a second transaction of one cx, a commit twice: bugs that
+ * assert, with the opener's file and line. Results are copied out: no statement stays open after a
+ * call. */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include "base/buf.h"
+#include "base/cx.h"
+
+struct db;
+struct db_tx;
+
+enum db_scope {
+    DB_TENANT,   /* names tenant_id = $1 for every tenant table it touches */
+    DB_PLATFORM, /* one of the few that look across tenants, or at tables without a tenant */
+};
+
+struct db_stmt {
+    const char *sql;
+    enum db_scope scope;
+    const char *pg; /* where the text cannot be common; NULL: the same */
+};
+
+#define DB_TENANT_SQL(text)                                                                        \
+    {                                                                                              \
+        .sql = (text), .scope = DB_TENANT                                                          \
+    }
+#define DB_PLATFORM_SQL(text)                                                                      \
+    {                                                                                              \
+        .sql = (text), .scope = DB_PLATFORM                                                        \
+    }
+
+struct db_val {
+    enum db_kind {
+        DB_K_NULL,
+        DB_K_I64,
+        DB_K_F64,
+        DB_K_TEXT,
+        DB_K_BLOB,
+    } kind;
+    int64_t i;
+    double f;
+    struct str s;
+    struct uuid id; /* keeps the bytes of an id argument; s points to nothing then */
+    bool is_id;
+};
+
+#define DB_INT(v)  ((struct db_val){.kind = DB_K_I64, .i = (v)})
+#define DB_NUM(v)  ((struct db_val){.kind = DB_K_F64, .f = (v)})
+#define DB_TEXT(v) ((struct db_val){.kind = DB_K_TEXT, .s = (v)})
+#define DB_CSTR(v) ((struct db_val){.kind = DB_K_TEXT, .s = str_of(v)})
+#define DB_BLOB(v) ((struct db_val){.kind = DB_K_BLOB, .s = (v)})
+#define DB_ID(v)   ((struct db_val){.kind = DB_K_BLOB, .id = (v), .is_id = true})
+#define DB_NULL    ((struct db_val){.kind = DB_K_NULL})
+/* NULL for an empty text or a nil id. */
+#define DB_OPT_TEXT(v) ((v).n ? DB_TEXT(v) : DB_NULL)
+#define DB_OPT_ID(v)   (uuid_is_nil(v) ? DB_NULL : DB_ID(v))
+
+#define DB_ARGS(...)                                                                               \
+    (const struct db_val[]){__VA_ARGS__}, COUNT(((const struct db_val[]){__VA_ARGS__}))
+#define DB_NO_ARGS NULL, 0
+
+/* All rows of one query, in the arena of the transaction's cx. */
+struct db_rows {
+    size_t count;
+    size_t columns;
+    const struct db_val *vals; /* row after row */
+};
+
+struct db_options {
+    const char *path;      /* SQLite: the file */
+    const char *lock_path; /* SQLite: the file whose lock keeps a second server out; NULL: take none
+                              (read only) */
+    bool read_only;        /* for commands beside a running server */
+    bool check_plans; /* refuse a tenant-scoped statement whose plan reaches a tenant table without
+                         tenant_id = */
+    int readers;      /* connections for reading; 0: four for each core */
+    int64_t wait_us;  /* longest wait for a connection or for the turn to write, if the cx has no
+                         nearer deadline */
+    int batch_max;    /* write transactions that share a commit */
+    int64_t batch_us; /* age at which a batch is committed */
+};
+
+/* Opens and checks the database (makes the file when missing and not read_only; runs no migration).
+ * why gets cause and remedy on failure. The caller closes it. */
+enum err db_open(const struct db_options *options, struct db **ret, struct buf *why);
+void db_close(struct db **db);
+
+/* A read: a consistent view of what is durable. Waits for a connection at most until the deadline;
+ * then DATABASE_ERROR with ERR_UNAVAILABLE. Blocks; worker threads only. */
+#define db_begin_read(cx, ret) db_begin_read_at((cx), (ret), __FILE__, __LINE__)
+/* A write: waits for its turn (a fair queue). */
+#define db_begin_write(cx, ret) db_begin_write_at((cx), (ret), __FILE__, __LINE__)
+enum err db_begin_read_at(struct cx *cx, struct db_tx **ret, const char *file, int line);
+enum err db_begin_write_at(struct cx *cx, struct db_tx **ret, const char *file, int line);
+
+/* Ends the transaction. A write returns OK only when its batch is durable; ERR_RERUN when the batch
+ * died, and then the whole unit of work may be run again. Of a read: just ends it. */
+enum err db_commit(struct db_tx *tx);
+
+/* Rolls back unless committed, frees; *tx may be NULL and is NULL afterwards. A rolled-back write
+ * too returns only after its batch has ended, for it may have read rows that were not durable. */
+void db_tx_close(struct db_tx **tx);
+
+/* Runs a statement; *ret_changed (may be NULL) is the number of rows it changed. A broken UNIQUE is
+ * ERR_CONFLICT, a broken CHECK, NOT NULL or FOREIGN KEY ERR_INVALID (for those the statement alone
+ * is undone, and the transaction may go on); a full or read-only disk DATABASE_ERROR. */
+enum err db_exec(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
+                 size_t count, int64_t *ret_changed);
+
+/* Runs a query (or a statement with RETURNING) to its end. No row is not an error. */
+enum err db_query(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
+                  size_t count, struct db_rows *ret);
+
+/* Typed columns; row < rows->count. NULL gives 0, the empty text, or the nil id. Asserts the type
+ * otherwise. */
+int64_t db_int(const struct db_rows *rows, size_t row, size_t column);
+double db_num(const struct db_rows *rows, size_t row, size_t column);
+struct str db_text(const struct db_rows *rows, size_t row,
+                   size_t column); /* text or blob; borrows from the arena */
+struct uuid db_id(const struct db_rows *rows, size_t row, size_t column);
+bool db_is_null(const struct db_rows *rows, size_t row, size_t column);
+
+struct cx *db_tx_cx(const struct db_tx *tx);
+
+/* Something that others will want to know once the transaction is durable. */
+struct db_note {
+    int kind; /* meaning is the domain's */
+    struct tenant_id tenant;
+    int64_t n;
+};
+
+/* Given to the listener in commit order, right after the commit that made it durable; dropped on
+ * rollback. */
+void db_note(struct db_tx *tx, struct db_note note);
+
+/* One listener; called under the writer's lock: must only append to a queue. Before the first
+ * write. */
+void db_listen(struct db *db, void (*fn)(void *arg, const struct db_note *note), void *arg);
+
+/* What the driver can do; asked instead of its name. */
+enum db_capability {
+    DB_CAN_SKIP_LOCKED,
+    DB_HAS_ROW_SECURITY,
+    DB_HAS_FTS5,
+};
+bool db_can(const struct db *db, enum db_capability what);
+
+/* For health: whether the last write could be made durable, and the schema version. */
+struct db_health {
+    bool writable;
+    int64_t wal_bytes;
+    int readers, readers_used, waiting;
+};
+void db_health(struct db *db, struct db_health *ret);
+
+/* --- migrations (migrate.c); the texts are compiled in from migrations/<driver>/ --- */
+
+struct db_migration {
+    int version;
+    const char *name;
+    const char *up;
+    const char *down;
+};
+
+struct db_migrate_status {
+    int known;   /* newest version in the program */
+    int applied; /* newest version in the database */
+    int pending;
+    int unknown;      /* applied here, but not known to the program */
+    int edited;       /* applied with another text than the program's (checksum) */
+    struct str drift; /* differences between the schema that the migrations make and the one that
+                         is; empty: none */
+};
+enum err db_migrate_status(struct cx *cx, struct db_migrate_status *ret);
+/* Applies all pending ones, each in a transaction of its own; *ret_count how many. */
+enum err db_migrate_up(struct cx *cx, int *ret_count);
+/* Takes back the newest count migrations. */
+enum err db_migrate_down(struct cx *cx, int count, int *ret_count);
+/* The list, for `migrate status`. */
+const struct db_migration *db_migrations(size_t *ret_count);
+
+#endif

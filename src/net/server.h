@@ -1,0 +1,139 @@
+/* The HTTP/1.1 server: bytes in, bytes out. Knows nothing of routes, tenants or JSON.
+ *
+ * One loop thread owns all sockets: accept, strict check of the head, parsing (llhttp), deadlines,
+ * keep-alive, pipelining (paused, never recursed), writing, drain. The floor above gives three
+ * callbacks; it gets a request only when all of it has arrived, and answers from any thread,
+ * exactly once.
+ *
+ * A connection belongs to its loop for life. Others hold only a struct net_ref {slot, generation};
+ * a stale one is a no-op. Source: RFC 9110, RFC 9112, WHATWG server-sent events. */
+#ifndef NET_SERVER_H
+#define NET_SERVER_H
+
+#include "base/buf.h"
+#include "base/cx.h"
+
+struct net_server;
+struct net_req;
+
+struct net_limits {
+    size_t max_head;         /* bytes of request line and headers */
+    int max_connections;     /* beyond: accepted no more until one goes */
+    int64_t head_timeout_us; /* absolute, from first byte (or accept) to end of head */
+    int64_t body_timeout_us; /* longest pause within a body */
+    int64_t idle_timeout_us; /* keep-alive */
+    int64_t write_timeout_us;
+    size_t output_high_water; /* unsent bytes at which a stream's slow reader is closed */
+};
+
+struct net_header {
+    struct str name;
+    struct str value;
+};
+
+/* What the floor above wants done with a request whose head has come. */
+struct net_plan {
+    size_t max_body;   /* more is 413; default 0: no body allowed beyond */
+    int refuse;        /* a status: answer at once with it, without reading the body; 0: go on */
+    enum code code;    /* the code to refuse with */
+    int retry_after_s; /* > 0: sent as Retry-After with the refusal */
+};
+
+/* Immutable bytes, counted: one body may be sent to many. Any thread. */
+struct net_bytes;
+struct net_bytes *net_bytes_new(struct str copy);
+struct net_bytes *
+net_bytes_take(struct buf *take); /* takes the memory; *take is empty afterwards */
+struct net_bytes *net_bytes_ref(struct net_bytes *b);
+void net_bytes_unref(struct net_bytes *b); /* NULL is allowed */
+
+/* Weak handle of an open stream. Any thread; stale is a no-op. */
+struct net_ref {
+    uint32_t slot;
+    uint32_t generation;
+};
+
+struct net_callbacks {
+    void *arg;
+    /* On the loop, must not block: the head is complete and well-formed. method, target, headers
+     * can be read. */
+    void (*on_head)(void *arg, struct net_req *req, struct net_plan *plan);
+    /* On the loop, must not block: the whole request. Takes the request: it must be answered or
+     * streamed once. */
+    void (*on_request)(void *arg, struct net_req *req);
+    /* On the loop: the body (and content type, a literal) for a refusal that the server itself
+     * decides: 400, 408, 413, 414, 431, 501, 503, 505 and refused plans. detail is a literal
+     * sentence for a person. */
+    void (*on_refusal)(void *arg, enum code code, int status, const char *detail,
+                       struct str request_id, struct buf *body, const char **content_type);
+};
+
+/* Binds and listens (host:port, [v6]:port; port 0: any). On failure why gets a sentence with cause
+ * and remedy. The caller frees with net_server_free. */
+enum err net_server_new(const char *listen, const struct net_limits *limits,
+                        const struct net_callbacks *callbacks, struct net_server **ret,
+                        struct buf *why);
+
+/* The address that is really served, "127.0.0.1:3007". */
+const char *net_server_address(const struct net_server *s);
+
+/* Runs the loop on the calling thread until net_server_stop was called and everything is closed. */
+void net_server_run(struct net_server *s);
+
+/* Drain, from any thread, also from a signal-handling thread: stops accepting, closes idle
+ * connections, sends "Connection: close" on the rest, ends streams (each gets its on_drain), and
+ * lets running requests finish until the monotonic time; then closes what is left. Calling it again
+ * with an earlier time brings the end nearer. */
+void net_server_stop(struct net_server *s, int64_t until_mono_us);
+void net_server_free(struct net_server **s);
+
+/* --- a request; valid until answered; one owner at a time --- */
+struct str net_req_method(const struct net_req *r);
+struct str net_req_target(const struct net_req *r); /* as sent: path and query */
+struct str net_req_header(const struct net_req *r,
+                          const char *name); /* first one, any case; empty text if absent */
+size_t net_req_header_count(const struct net_req *r, const char *name);
+struct str net_req_body(const struct net_req *r);
+struct str net_req_peer(const struct net_req *r);    /* address without port */
+int64_t net_req_started_us(const struct net_req *r); /* monotonic: end of head */
+
+/* Cancelled when the client goes away before the answer; owned by the request, ends with it. NULL
+ * before net_req_watch was called. */
+struct cancel *net_req_watch(struct net_req *r);
+
+/* Room for the floor above: one pointer per request. */
+void net_req_set_user(struct net_req *r, void *user);
+void *net_req_user(const struct net_req *r);
+
+/* --- answers: any thread, exactly once, consumes the request (*r is NULL afterwards) --- */
+
+/* Headers are copied; Date, Content-Length and Connection are added. body may be NULL; it is
+ * consumed. For HEAD, 204 and 304 the body is not sent. */
+void net_reply(struct net_req **r, int status, const struct net_header *headers, size_t count,
+               struct net_bytes *body);
+
+struct net_stream_ops {
+    void *arg;
+    void (*on_close)(void *arg); /* on the loop, once, when the client left or the stream ended; arg
+                                    may be freed */
+    void (*on_drain)(
+        void *arg); /* on the loop: the server stops; may send and end. NULL: the stream is ended */
+};
+
+/* Begins a chunked answer (server-sent events, long downloads). The stream lives until
+ * net_stream_end or the client leaves. */
+struct net_ref net_stream_open(struct net_req **r, struct net_server *s, int status,
+                               const struct net_header *headers, size_t count,
+                               const struct net_stream_ops *ops);
+
+/* Queues one chunk; consumes bytes. False when the stream is gone (the bytes are dropped). A reader
+ * that leaves more than output_high_water unread is closed. Any thread. */
+bool net_stream_send(struct net_server *s, struct net_ref ref, struct net_bytes *bytes);
+
+/* Sends what is queued and the last chunk. Any thread. */
+void net_stream_end(struct net_server *s, struct net_ref ref);
+
+/* Open connections and streams, for health and metrics. */
+void net_server_load(const struct net_server *s, int *ret_connections, int *ret_streams);
+
+#endif
