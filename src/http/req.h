@@ -1,0 +1,131 @@
+/* One request inside the house, and the pipeline that carries it: find the row, sizes, who is it,
+ * tenant, role and scope, rate, decode, handler (run again when its transaction was lost), encode,
+ * log. All of it stands in http/pipeline.c and reads top to bottom; a handler never sees a request
+ * that one of the steps refuses. */
+#ifndef HTTP_REQ_H
+#define HTTP_REQ_H
+
+#include "http/route.h"
+#include "net/server.h"
+
+enum principal_kind {
+    PRINCIPAL_NONE,
+    PRINCIPAL_KEY,
+    PRINCIPAL_VISITOR,
+    PRINCIPAL_OPERATOR,
+};
+
+/* Who is asking. */
+struct principal {
+    enum principal_kind kind;
+    enum who role;
+    struct tenant_id tenant;
+    struct uuid id;           /* of the key, or of the visitor's token */
+    struct str scopes;        /* of a key: words apart by spaces, "*" for all */
+    struct uuid conversation; /* of a visitor: the only one it may see */
+};
+
+/* One part of multipart/form-data. */
+struct part {
+    struct str name;
+    struct str filename; /* as sent; empty for a plain field */
+    struct str content_type;
+    struct str data;
+};
+
+struct req {
+    struct cx cx;
+    const struct route *route;
+    struct route_hit hit;
+    struct principal who;
+    struct net_req *net; /* NULL once answered */
+    struct http_server *server;
+    const void *body;  /* decoded, a struct of the row's kind */
+    const void *query; /* likewise */
+    struct str raw_body;
+    const struct part *parts;
+    size_t part_count;
+    struct str idempotency_key; /* empty: none; at most 255 signs */
+    uint8_t body_hash[32];      /* SHA-256 of the raw body, when there is a key */
+    int64_t limit;              /* of a list: 1-100, default 25 */
+    struct str cursor;          /* of a list: opaque, decoded by req_cursor */
+    bool wants_stream;          /* Accept: text/event-stream */
+    bool is_operator; /* the operator's token, or (metrics) a loopback peer without forwarded
+                         headers */
+    struct str peer;  /* address that limits and logs go by */
+    bool answered;
+};
+
+/* --- for handlers; the answer is kept back until the handler has returned ERR_OK --- */
+
+/* The n-th path parameter as an id (the pipeline has checked its form). */
+struct uuid req_id(const struct req *r, size_t n);
+
+/* Answers with data encoded by the row's reply table (NULL: without data). status 0: the row's. */
+enum err req_reply(struct req *r, int status, const void *object);
+
+/* Answers with a list; next is the cursor behind the last item, or empty. */
+enum err req_reply_list(struct req *r, struct list items, struct str next);
+
+/* Answers with bytes of its own; content_type is a literal. */
+enum err req_reply_raw(struct req *r, int status, const char *content_type, struct str bytes);
+/* Adds a header to the answer. */
+void req_header(struct req *r, const char *name, struct str value);
+
+/* Cursors: a sort time and an id, bound to the row and sealed against tampering. req_cursor sets
+ * *ret_has to false when none came, and fails with INVALID_CURSOR. */
+struct str req_make_cursor(struct req *r, int64_t sort_us, struct uuid id);
+enum err req_cursor(struct req *r, bool *ret_has, int64_t *ret_sort_us, struct uuid *ret_id);
+
+/* --- server-sent events; after open the answer is the stream, and a failure becomes an "error"
+ * frame --- */
+enum err req_sse_open(struct req *r);
+/* One frame: "event: …\nid: …\ndata: …\n\n"; id may be empty. False when the client has left. */
+bool req_sse_send(struct req *r, const char *event, struct str id, struct str json);
+enum err req_sse_end(struct req *r);
+
+/* Hands the stream to somebody else (the hub), who ends it: no worker is held. ops as in
+ * net/server.h. */
+enum err req_sse_detach(struct req *r, const struct net_stream_ops *ops, struct net_ref *ret);
+
+/* --- the server --- */
+
+struct http_server;
+
+struct http_config {
+    const struct route *const *routes;
+    struct db *db;
+    const char *listen;
+    /* Who a credential belongs to: UNAUTHORIZED / INVALID_TOKEN when unknown. Runs on a worker; cx
+     * has no scope yet. The tenant's state is checked here too. */
+    enum err (*authenticate)(struct cx *cx, struct str credential, struct principal *ret);
+    uint8_t cursor_secret[32];
+    void *user; /* for handlers: http_user */
+};
+
+/* Makes lanes and listener; why gets a sentence. The caller frees. */
+enum err http_server_new(const struct http_config *config, struct http_server **ret,
+                         struct buf *why);
+const char *http_server_address(const struct http_server *s);
+struct net_server *http_server_net(struct http_server *s);
+void *http_user(const struct req *r);
+
+/* Serves on this thread until told to stop (any thread): readiness turns 503, then net's drain,
+ * then the lanes'. */
+void http_server_run(struct http_server *s);
+void http_server_stop(struct http_server *s, int64_t until_mono_us);
+bool http_server_draining(const struct http_server *s);
+void http_server_free(struct http_server **s);
+struct router *http_server_router(struct http_server *s);
+
+/* --- health: parts that make up the state --- */
+struct health_part {
+    const char *name;
+    bool required; /* overall 503 when it is down */
+    /* true when well; detail gets words for the operator. Any worker; must be quick. */
+    bool (*check)(void *arg, struct buf *detail);
+    void *arg;
+};
+void http_health_add(struct http_server *s, struct health_part part);
+
+#endif

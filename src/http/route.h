@@ -1,0 +1,120 @@
+/* The contract of one endpoint, as data. From the rows come dispatch, authentication, tenant,
+ * scope, rate, sizes, decoding, the OpenAPI document, `metachat routes`, and the probes of the test
+ * suite. */
+#ifndef HTTP_ROUTE_H
+#define HTTP_ROUTE_H
+
+#include "http/field.h"
+
+struct req;
+
+enum method {
+    METHOD_GET,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+};
+
+/* Roles, each with the ones before it. A row with no who does not exist: 0 is refused at start. */
+enum who {
+    WHO_UNSET,
+    WHO_PUBLIC,
+    WHO_VISITOR,
+    WHO_VIEWER,
+    WHO_AGENT,
+    WHO_ADMIN,
+    WHO_OWNER,
+    WHO_PLATFORM, /* the operator of the installation: apart from the tenants' roles */
+};
+
+enum lane {
+    LANE_API,
+    LANE_TURN,
+    LANE_UPLOAD,
+    LANE_COUNT,
+};
+
+/* Every row has one; the figures are settings. 0 is refused at start. */
+enum rate_class {
+    RATE_UNSET,
+    RATE_READ,
+    RATE_WRITE,
+    RATE_CHAT,
+    RATE_UPLOAD,
+    RATE_PUBLIC,
+    RATE_DEMO,
+    RATE_PROBE, /* health and metrics: not counted */
+    RATE_CLASS_COUNT,
+};
+
+struct route {
+    enum method method;
+    const char *path; /* "/api/v1/documents/:id"; a parameter is one whole segment and an id unless
+                         params_text */
+    enum who who;
+    const char *scope; /* what a key must hold, "documents:write"; NULL only for public rows */
+    enum rate_class rate;
+    enum lane lane;
+    size_t max_body;           /* bytes; 0: conf.http_max_body for rows with a body, else none */
+    const struct field *body;  /* NULL: no body */
+    size_t body_size;          /* of the struct it is decoded into */
+    const struct field *query; /* NULL: no query */
+    size_t query_size;
+    const struct field *reply; /* of data, or of one item when is_list; NULL: no data or not JSON */
+    int status;                /* of success; 0: 200 */
+    bool is_list; /* data is an array; limit and cursor are understood; page.next is answered */
+    bool takes_multipart; /* besides JSON (or instead, when body is NULL): the handler reads
+                             r->parts */
+    bool streams;         /* may answer as text/event-stream */
+    bool creates;         /* Idempotency-Key is honoured */
+    bool params_text;     /* parameters are checked text, not ids */
+    bool raw;             /* the handler answers with bytes of its own (pages, metrics) */
+    enum err (*handler)(struct req *r);
+    const char *summary; /* one line for the reference */
+};
+
+#define ROUTE_BODY(type, table)  .body = (table), .body_size = sizeof(type)
+#define ROUTE_QUERY(type, table) .query = (table), .query_size = sizeof(type)
+#define ROUTE_END                                                                                  \
+    {                                                                                              \
+        .path = NULL                                                                               \
+    }
+
+/* All rows of the program: arrays that each end with ROUTE_END, in a list that ends with NULL. */
+struct router;
+
+/* Checks every row (who, rate, scope, bounds, duplicates); a fault is a bug of ours and asserts
+ * with the row's path.
+ * "/api/v1/x" is also served as "/api/x", with a Deprecation header. The caller frees. */
+struct router *router_new(const struct route *const *groups);
+void router_free(struct router **r);
+
+enum route_match {
+    ROUTE_FOUND,
+    ROUTE_NO_PATH,
+    ROUTE_NO_METHOD,
+};
+
+enum { ROUTE_MAX_PARAMS = 4 };
+
+struct route_hit {
+    const struct route *route;
+    struct str params[ROUTE_MAX_PARAMS]; /* in the order of the path; percent-decoding is refused in
+                                            them */
+    size_t param_count;
+    bool unversioned;
+    const char *allow; /* of ROUTE_NO_METHOD: "GET, POST" */
+};
+
+/* Any thread, does not block. Paths are compared byte by byte: no trailing slash, case or encoding
+ * variants. */
+enum route_match router_find(const struct router *r, struct str method, struct str path,
+                             struct route_hit *ret);
+
+/* The OpenAPI 3.1 document, and the table for `metachat routes` (one line a row; or JSON with every
+ * contract column, for the probes). */
+void router_openapi(const struct router *r, const char *server_url, struct buf *out);
+void router_print(const struct router *r, bool as_json, struct buf *out);
+
+#endif
