@@ -1,0 +1,43 @@
+/* Messages of a conversation, in the order of their ids. */
+#ifndef DOMAIN_CONVERSATION_MESSAGE_H
+#define DOMAIN_CONVERSATION_MESSAGE_H
+
+#include "domain/conversation/conversation.h"
+
+struct message_id {
+    struct uuid v;
+};
+
+#define MESSAGE_TYPES   "text|image|audio|video|document|location"
+#define MESSAGE_SENDERS "customer|assistant|agent|system"
+
+struct message {
+    struct message_id id;
+    struct conversation_id conversation;
+    struct str direction; /* inbound | outbound */
+    struct str type;
+    struct str sender;
+    struct str content;
+    struct str metadata; /* JSON object */
+    struct str status;   /* received | pending | sent | delivered | read | failed */
+    struct uuid turn;    /* of an assistant's reply; nil otherwise */
+    int64_t created_us;
+};
+
+/* Appends within the transaction that already holds the conversation: message row, the
+ * conversation's last message (and waiting) in the same statement's company, event message.received
+ * or message.sent. m->id nil: a new one. */
+enum err message_append(struct db_tx *tx, struct conversation *c, struct message *m);
+
+/* MESSAGE_NOT_FOUND, also for another tenant's. */
+enum err message_get(struct db_tx *tx, struct message_id id, struct message *ret);
+
+/* A page of a thread: before (nil: from the newest), newest first, at most limit. */
+enum err message_list(struct db_tx *tx, struct conversation_id conversation,
+                      struct message_id before, size_t limit, struct message **ret,
+                      size_t *ret_count);
+
+/* The message's own JSON shape of api.md, for events and sockets. */
+void message_json(struct buf *out, const struct message *m);
+
+#endif
