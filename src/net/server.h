@@ -37,6 +37,8 @@ struct net_plan {
     int refuse;        /* a status: answer at once with it, without reading the body; 0: go on */
     enum code code;    /* the code to refuse with */
     int retry_after_s; /* > 0: sent as Retry-After with the refusal */
+    struct net_header refuse_header; /* one more header of the refusal (Allow, WWW-Authenticate);
+                                        outlives the answer; empty name: none */
 };
 
 /* Immutable bytes, counted: one body may be sent to many. Any thread. */
@@ -66,6 +68,10 @@ struct net_callbacks {
      * sentence for a person. */
     void (*on_refusal)(void *arg, enum code code, int status, const char *detail,
                        struct str request_id, struct buf *body, const char **content_type);
+    /* Sent with every refusal besides the server's own (security headers); they outlive the
+     * server. */
+    const struct net_header *refusal_headers;
+    size_t refusal_header_count;
 };
 
 /* Binds and listens (host:port, [v6]:port; port 0: any). On failure why gets a sentence with cause
