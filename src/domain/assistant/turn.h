@@ -1,0 +1,122 @@
+/* One assistant turn: load, gate, retrieve, compose, answer, judge, commit. The only path by which
+ * the assistant answers, for every channel.
+ *
+ * Invariants:
+ * 1. Every inbound message is covered by exactly one committed turn (turn_messages).
+ * 2. A committed turn has one outbound message, or a stored reason for silence.
+ * 3. The commit is fenced by the job's attempt (job_done in the same transaction).
+ * 4. No transaction is open between load and commit.
+ * 5. The prompt is a pure function of what the turn record holds, so replay makes the same bytes.
+ */
+#ifndef DOMAIN_ASSISTANT_TURN_H
+#define DOMAIN_ASSISTANT_TURN_H
+
+#include "domain/conversation/message.h"
+#include "domain/knowledge/search.h"
+#include "domain/ledger/job.h"
+
+struct net_client;
+struct keyring;
+
+struct turn_id {
+    struct uuid v;
+};
+
+/* What the rooms need from outside; made once in main/, lives as long as the process. */
+struct assistant {
+    struct net_client *net;
+    struct keyring *keys;
+};
+
+/* Where streamed text goes; the domain owns the shape, others fill it. Called on the turn's thread.
+ * Text is provisional, without markers; the final message replaces it. */
+struct turn_sink {
+    void *arg;
+    void (*started)(void *arg, struct turn_id turn);
+    void (*delta)(void *arg, struct turn_id turn, struct str text);
+    void (*withdrawn)(void *arg, struct turn_id turn);
+};
+
+struct citation {
+    struct document_id document;
+    struct str document_name;
+    int64_t version;
+    int64_t start, end; /* bytes in that version's stored text */
+    struct str quote;   /* exactly those bytes */
+};
+
+struct signal_value {
+    struct str name;
+    double value, weight;
+};
+
+struct source {
+    struct document_id document;
+    struct uuid chunk;
+    struct str document_name;
+    double score;
+};
+
+/* A committed turn, as POST /chat and GET /turns/:id show it. */
+struct turn {
+    struct turn_id id;
+    struct conversation_id conversation;
+    struct message_id message;       /* newest one covered */
+    struct message_id reply_message; /* nil when silent */
+    struct str reply;                /* empty when silent */
+    struct str action;               /* answer | disclaimer | review | handover */
+    struct str silence; /* reason, when there is no reply: "assigned_human", "disabled", … */
+    struct citation *citations;
+    size_t citation_count;
+    struct source *sources;
+    size_t source_count;
+    bool context_used;
+    double confidence;
+    struct str level; /* high | medium | low | very_low */
+    struct signal_value *signals;
+    size_t signal_count;
+    struct str provider, model;
+    int64_t prompt_tokens, completion_tokens;
+    double cost_usd;
+    int64_t latency_us, search_us, provider_us, first_token_us;
+    struct str failure; /* why the model or the search failed, short; empty otherwise */
+    struct str policy_hash, template_hash, prompt_hash;
+    int64_t compose_version;
+    struct str request_id;
+    int64_t created_us;
+};
+
+/* Runs the turn that the claimed job asks for, to its commit, and reads it back. ERR_OK with
+ * *ret_committed false when it was fenced off, or nothing was left to cover. Errors give the job
+ * back (the caller settles). Blocks; worker threads. */
+enum err turn_run(struct cx *cx, const struct assistant *as, const struct job *job,
+                  const struct turn_sink *sink, struct turn *ret, bool *ret_committed);
+
+/* After the last attempt: a turn with reason "failed" that covers the messages, the hand-over
+ * sentence to the customer, turn.failed. */
+enum err turn_dead(struct db_tx *tx, const struct job *job);
+
+/* TURN_NOT_FOUND, also for another tenant's. */
+enum err turn_get(struct db_tx *tx, struct turn_id id, struct turn *ret);
+/* The committed turn that covers a message; *ret_found. */
+enum err turn_of_message(struct db_tx *tx, struct message_id id, struct turn *ret, bool *ret_found);
+
+/* Rebuilds the prompt of a recorded turn from what the record holds. */
+struct replay {
+    bool same;         /* byte for byte */
+    struct str why;    /* when not: what is missing or differs */
+    struct str prompt; /* JSON of the messages, as recorded */
+    struct str rebuilt;
+    struct str raw_output;
+};
+enum err turn_replay(struct db_tx *tx, struct turn_id id, struct replay *ret);
+
+/* Ids of all turns of the tenant, oldest first above after: for checks that replay everything. */
+enum err turn_list(struct db_tx *tx, struct turn_id after, size_t limit, struct turn_id **ret,
+                   size_t *ret_count);
+
+/* Messages without a turn and without a job (a bug or a restored backup) get one; at start. cx of
+ * the platform. */
+enum err turn_sweep(struct cx *cx);
+
+#endif
