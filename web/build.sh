@@ -1,0 +1,46 @@
+#!/bin/sh
+# Builds the pages and turns them into a C array: web/build.sh EMBED OUT.c DEPFILE STAGE
+#
+# Each folder here with an index.html is a page. Its main.ts is type-checked and bundled into
+# main.js; everything else of the folder is taken as it is. STAGE is a scratch folder.
+set -eu
+embed=$(readlink -f "$1") out=$2 depfile=$3 stage=$4
+web=$(cd "$(dirname "$0")" && pwd)
+
+# The tools come by the lock file, once for each state of it; several builds may start at once.
+install_tools() {
+    exec 9>"$web/.npm.lock"
+    flock 9
+    if ! cmp -s "$web/package-lock.json" "$web/node_modules/.installed-lock.json"; then
+        (cd "$web" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+        cp "$web/package-lock.json" "$web/node_modules/.installed-lock.json"
+    fi
+    exec 9>&-
+}
+
+bundle() { # page
+    mkdir -p "$stage/$1"
+    (cd "$web/$1" && find . -type f ! -name '*.ts' ! -name '.*' -exec cp --parents -t "$stage/$1" {} +)
+    if [ -f "$web/$1/main.ts" ]; then
+        "$web/node_modules/.bin/esbuild" "$web/$1/main.ts" --bundle --minify --target=es2020 \
+            --charset=utf8 --legal-comments=none --log-level=warning --outfile="$stage/$1/main.js"
+    fi
+}
+
+install_tools
+rm -rf "$stage"
+mkdir -p "$stage"
+stage=$(readlink -f "$stage")
+if [ -n "$(find "$web" -name node_modules -prune -o -name '*.ts' -print -quit)" ]; then
+    "$web/node_modules/.bin/tsc" --noEmit -p "$web"
+fi
+for index in "$web"/*/index.html; do
+    [ -f "$index" ] && bundle "$(basename "$(dirname "$index")")"
+done
+"$embed" web_files "$out" /dev/null "$stage"
+
+{
+    printf '%s:' "$out"
+    find "$web" -name node_modules -prune -o -name '.npm.lock' -o -print | sed 's/ /\\ /g; s/^/ /' | tr -d '\n'
+    echo
+} >"$depfile"
