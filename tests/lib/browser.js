@@ -1,0 +1,22 @@
+/* Debian's Chromium without a window. */
+import { chromium } from 'playwright-core';
+
+/** A page of a new browser, closed when the scope ends. Its console errors and failed requests are
+ * collected in page.problems. */
+export async function openPage(scope, { viewport = { width: 1100, height: 800 } } = {}) {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      // Chromium refuses its own sandbox to root, which is who builds in a container.
+      ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
+      '--disable-dev-shm-usage',
+    ],
+  });
+  scope.after(() => browser.close());
+  const page = await (await browser.newContext({ viewport })).newPage();
+  page.problems = [];
+  page.on('console', (message) => message.type() === 'error' && page.problems.push(message.text()));
+  page.on('pageerror', (error) => page.problems.push(String(error)));
+  page.on('requestfailed', (request) => page.problems.push(`${request.url()}: ${request.failure()?.errorText}`));
+  return page;
+}

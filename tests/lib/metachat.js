@@ -1,0 +1,188 @@
+/* The program under test: each instance has a data folder and a port of its own.
+ *
+ *     const mc = await Metachat.start(t);            stopped, and its log looked at, when t ends
+ *     const shop = await mc.tenant('Shop');          an Api with a key of that tenant
+ *     const answer = await shop.chat('When do you open?');
+ *
+ * scope is anything with after(fn): a test's context, or {after} from node:test for a whole file.
+ * Environment: METACHAT_BIN (build/metachat). */
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Api } from './api.js';
+import { freePort, scratchFolder } from './scratch.js';
+import { waitFor } from './wait.js';
+
+export const root = resolve(fileURLToPath(import.meta.url), '../../..');
+export const binary = resolve(root, process.env.METACHAT_BIN ?? 'build/metachat');
+
+/* Only these of our own environment reach the program: a developer's settings must not. */
+const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS'];
+
+export class Metachat {
+  #announced = [];
+  #child = null;
+  #ended = null;
+
+  constructor(data, port, env) {
+    this.data = data;
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.env = {
+      ...Object.fromEntries(inherited.filter((name) => name in process.env).map((name) => [name, process.env[name]])),
+      METACHAT_LISTEN: `127.0.0.1:${port}`,
+      METACHAT_DATA: data,
+      METACHAT_DB_CHECK_PLANS: '1',
+      ...env,
+    };
+    this.log = []; // every line of the log, parsed
+    this.noise = []; // every line of standard error that is no log line
+    this.output = ''; // standard output
+  }
+
+  /** args: how to start it. env: settings on top of the test's own. data: a folder to take over. */
+  static async start(scope, { args = ['serve', '--migrate'], env = {}, data } = {}) {
+    const folder = await scratchFolder(scope);
+    const mc = new Metachat(data ?? join(folder, 'data'), await freePort(), env);
+    mc.folder = folder;
+    scope.after(() => mc.#finish());
+    await mc.start(args);
+    return mc;
+  }
+
+  get pid() {
+    return this.#child?.pid;
+  }
+
+  /** Starts it again in the same folder and on the same port, after stop or kill. */
+  async start(args = ['serve', '--migrate']) {
+    const child = spawn(binary, args, { env: this.env, cwd: this.folder ?? root, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    this.#ended = new Promise((done) => child.on('close', (code, signal) => done({ code, signal })));
+    child.on('error', (error) => this.noise.push(String(error)));
+    child.stdout.setEncoding('utf8').on('data', (text) => (this.output += text));
+    readLines(child.stderr, (line) => this.#line(line));
+    const ended = this.#ended.then(({ code, signal }) => {
+      throw new Error(`metachat ended at its start (${signal ?? code}):\n${this.#tail()}`);
+    });
+    ended.catch(() => {});
+    await Promise.race([ended, this.answers()]);
+  }
+
+  /** Waits until it answers. */
+  answers() {
+    return waitFor(`an answer of ${this.url}`, async () => {
+      try {
+        return (await fetch(`${this.url}/health/live`)).status === 200;
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  /** Ends it in good order; gives {code, signal}. */
+  stop() {
+    return this.signal('SIGTERM');
+  }
+
+  /** Ends it at once, as a power cut would. */
+  kill() {
+    return this.signal('SIGKILL');
+  }
+
+  async signal(name) {
+    this.#child.kill(name);
+    return this.ended();
+  }
+
+  async ended() {
+    const how = await this.#ended;
+    this.#child = null;
+    return how;
+  }
+
+  /** Runs a command of the program beside the server; never throws for a refusal. */
+  run(...args) {
+    return new Promise((done) => {
+      const options = { env: this.env, cwd: this.folder ?? root, timeout: 60_000, maxBuffer: 64 << 20 };
+      execFile(binary, args, options, (error, stdout, stderr) => {
+        done({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr });
+      });
+    });
+  }
+
+  /** The one JSON object that a command with --json prints; the command must succeed. */
+  async runJson(...args) {
+    const { code, stdout, stderr } = await this.run(...args, '--json');
+    assert.equal(code, 0, `metachat ${args.join(' ')}: ${stderr}`);
+    return JSON.parse(stdout);
+  }
+
+  /** A new tenant: an Api that holds a key of it, with tenantId. */
+  async tenant(name, { scopes } = {}) {
+    const { tenantId } = await this.runJson('tenant', 'create', name);
+    const api = this.api(await this.apiKey(tenantId, { scopes }));
+    api.tenantId = tenantId;
+    return api;
+  }
+
+  async apiKey(tenantId, { scopes } = {}) {
+    const chosen = scopes ? ['--scopes', scopes.join(',')] : [];
+    return (await this.runJson('apikey', 'create', '--tenant', tenantId, ...chosen)).apiKey;
+  }
+
+  api(key = null) {
+    return new Api(this.url, key);
+  }
+
+  /** Lines of the log with this event name. */
+  events(name) {
+    return this.log.filter((line) => line.event === name);
+  }
+
+  /** Announces that lines with this event may come at error level; any other one fails the test. */
+  expectError(event) {
+    this.#announced.push(event);
+  }
+
+  unannounced() {
+    return this.log.filter((line) => line.level === 'error' && !this.#announced.includes(line.event));
+  }
+
+  #line(line) {
+    try {
+      const parsed = JSON.parse(line);
+      assert.equal(typeof parsed.event, 'string');
+      this.log.push(parsed);
+    } catch {
+      this.noise.push(line);
+    }
+  }
+
+  async #finish() {
+    if (this.#child) {
+      const stuck = setTimeout(() => this.#child?.kill('SIGKILL'), 40_000);
+      const { code, signal } = await this.stop();
+      clearTimeout(stuck);
+      assert.equal(signal ?? code, 0, `metachat ended with ${signal ?? code}:\n${this.#tail()}`);
+    }
+    assert.deepEqual(this.noise, [], 'standard error holds nothing but log lines');
+    assert.deepEqual(this.unannounced(), [], 'no error in the log that was not announced');
+  }
+
+  #tail() {
+    return [...this.noise, ...this.log.slice(-20).map((line) => JSON.stringify(line))].join('\n');
+  }
+}
+
+function readLines(stream, onLine) {
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    lines.forEach(onLine);
+  });
+  stream.on('end', () => rest && onLine(rest));
+}
