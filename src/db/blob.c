@@ -1,0 +1,242 @@
+/* DIR/<tenant>/<first two signs>/<the other 62>, and DIR/tmp/ for what is being written.
+ *
+ * Invariant: a name outside of tmp/ appears only by rename of a file whose bytes are on the disk.
+ */
+#include "db/blob.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "crypto/hash.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    TENANT = UUID_TEXT,
+    HEX = 64,
+    FOLDER = TENANT + 1 + 2, /* within the store */
+    NAME = FOLDER + 1 + HEX - 2,
+    TMP = 4 + 32,
+};
+
+/* Another node that shares the folder may be writing; nothing takes this long. */
+static const int64_t left_behind_us = HOUR_US;
+
+struct blob_store {
+    int dir; /* all paths are relative to it */
+};
+
+struct place {
+    char folder[FOLDER + 1];
+    char name[NAME + 1];
+};
+
+enum err blob_open(const char *dir, struct blob_store **ret, struct buf *why)
+{
+    if (mkdir(dir, 0700) && errno != EEXIST) {
+        buf_fmt(why, "cannot make the folder for files %s: %s", dir, strerror(errno));
+        return ERR_UNAVAILABLE;
+    }
+    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || (mkdirat(fd, "tmp", 0700) && errno != EEXIST) || fsync(fd)) {
+        buf_fmt(why, "cannot write to the folder for files %s: %s", dir, strerror(errno));
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return ERR_UNAVAILABLE;
+    }
+    *ret = mem_new(struct blob_store);
+    (*ret)->dir = fd;
+    return ERR_OK;
+}
+
+void blob_close(struct blob_store **s)
+{
+    if (*s) {
+        (void)close((*s)->dir);
+        mem_free(*s);
+        *s = NULL;
+    }
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+}
+
+static enum err fail_disk(struct cx *cx, const char *what)
+{
+    return cx_fail(cx, CODE_DATABASE_ERROR, "a file could not be %s: %s", what, strerror(errno));
+}
+
+static enum err check_tenant(struct cx *cx)
+{
+    return cx->who == SCOPE_TENANT
+               ? ERR_OK
+               : cx_fail(cx, CODE_INTERNAL_ERROR, "files belong to tenants, and no tenant acts");
+}
+
+static struct place place_of(struct cx *cx, struct blob_name name)
+{
+    struct place p;
+    char tenant[UUID_TEXT + 1];
+    uuid_format(cx->tenant.v, tenant);
+    const struct str hex = str_hex(cx->arena, name.sha256, sizeof(name.sha256));
+    (void)snprintf(p.folder, sizeof(p.folder), "%s/%.2s", tenant, hex.p);
+    (void)snprintf(p.name, sizeof(p.name), "%s/%.62s", p.folder, hex.p + 2);
+    return p;
+}
+
+static bool write_all(int fd, struct str bytes)
+{
+    while (bytes.n) {
+        const ssize_t n = write(fd, bytes.p, bytes.n);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        bytes = str_sub(bytes, n > 0 ? (size_t)n : 0, bytes.n);
+    }
+    return true;
+}
+
+static bool sync_folder(int dir, const char *path)
+{
+    SCOPED(close_fd) int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && fsync(fd) == 0;
+}
+
+/* A folder that is made is worth nothing until the one above knows it for good. */
+static bool make_folder(int dir, const char *path, const char *above)
+{
+    if (mkdirat(dir, path, 0700) == 0) {
+        return sync_folder(dir, above);
+    }
+    return errno == EEXIST;
+}
+
+static bool make_folders(int dir, const struct place *p)
+{
+    char tenant[TENANT + 1];
+    (void)snprintf(tenant, sizeof(tenant), "%.*s", TENANT, p->folder);
+    return make_folder(dir, tenant, ".") && make_folder(dir, p->folder, tenant);
+}
+
+static bool write_tmp(int dir, const char *tmp, struct str bytes)
+{
+    SCOPED(close_fd)
+    int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd >= 0 && write_all(fd, bytes) && fsync(fd) == 0;
+}
+
+static bool publish(int dir, const char *tmp, const struct place *p)
+{
+    return make_folders(dir, p) && renameat(dir, tmp, dir, p->name) == 0 &&
+           sync_folder(dir, p->folder);
+}
+
+static bool is_there(int dir, const struct place *p, size_t n)
+{
+    struct stat st;
+    return fstatat(dir, p->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+           (size_t)st.st_size == n;
+}
+
+enum err blob_put(struct cx *cx, struct blob_store *s, struct str bytes, struct blob_name *ret)
+{
+    TRY(check_tenant(cx));
+    struct blob_name name;
+    hash_sha256(bytes.p, bytes.n, name.sha256);
+    const struct place p = place_of(cx, name);
+    if (!is_there(s->dir, &p, bytes.n)) {
+        uint8_t random[16];
+        rand_bytes(random, sizeof(random));
+        const struct str tmp =
+            str_fmt(cx->arena, "tmp/" STR_FMT, STR_ARG(str_hex(cx->arena, random, sizeof(random))));
+        if (!write_tmp(s->dir, tmp.p, bytes) || !publish(s->dir, tmp.p, &p)) {
+            const enum err e = fail_disk(cx, "written");
+            (void)unlinkat(s->dir, tmp.p, 0);
+            return e;
+        }
+    }
+    *ret = name;
+    return ERR_OK;
+}
+
+static enum err read_all(struct cx *cx, int fd, size_t n, struct str *ret)
+{
+    char *p = arena_alloc(cx->arena, n + 1);
+    size_t at = 0;
+    while (at < n) {
+        const ssize_t got = read(fd, p + at, n - at);
+        if (got == 0) {
+            break; /* shorter than it was: the hash will tell */
+        }
+        if (got < 0 && errno != EINTR) {
+            return fail_disk(cx, "read");
+        }
+        at += got > 0 ? (size_t)got : 0;
+    }
+    *ret = (struct str){p, at};
+    return ERR_OK;
+}
+
+enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, size_t max,
+                  struct str *ret)
+{
+    TRY(check_tenant(cx));
+    const struct place p = place_of(cx, name);
+    SCOPED(close_fd) int fd = openat(s->dir, p.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st)) {
+        return errno == ENOENT ? cx_fail(cx, CODE_NOT_FOUND, "there is no such file")
+                               : fail_disk(cx, "read");
+    }
+    if ((size_t)st.st_size > max) {
+        return cx_fail(cx, CODE_PAYLOAD_TOO_LARGE, "the file has %lld bytes, more than %zu",
+                       (long long)st.st_size, max);
+    }
+    struct str bytes;
+    uint8_t sum[32];
+    TRY(read_all(cx, fd, (size_t)st.st_size, &bytes));
+    hash_sha256(bytes.p, bytes.n, sum);
+    if (memcmp(sum, name.sha256, sizeof(sum)) != 0) {
+        return cx_fail(cx, CODE_INTERNAL_ERROR, "the stored file %s is damaged", p.name);
+    }
+    *ret = bytes;
+    return ERR_OK;
+}
+
+enum err blob_remove(struct cx *cx, struct blob_store *s, struct blob_name name)
+{
+    TRY(check_tenant(cx));
+    const struct place p = place_of(cx, name);
+    if (unlinkat(s->dir, p.name, 0) && errno != ENOENT) {
+        return fail_disk(cx, "removed");
+    }
+    return ERR_OK;
+}
+
+void blob_sweep(struct blob_store *s)
+{
+    const int fd = openat(s->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!d) {
+        close_fd(&(int){fd});
+        return;
+    }
+    const int64_t before = clock_wall_us() - left_behind_us;
+    const struct dirent *e;
+    while ((e = readdir(d))) {
+        struct stat st;
+        if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+            (int64_t)st.st_mtime * SECOND_US < before) {
+            (void)unlinkat(fd, e->d_name, 0);
+        }
+    }
+    (void)closedir(d);
+}
