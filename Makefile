@@ -41,7 +41,7 @@ soak:
 
 bench:
 	@scripts/deps.sh build bench
-	@scripts/bench.sh
+	@bench/run.sh
 
 analyze:
 	@scripts/deps.sh build analyze

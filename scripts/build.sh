@@ -1,13 +1,13 @@
 #!/bin/sh
 # Builds into a folder: scripts/build.sh FOLDER [meson options…]
-# The unit tests are left out where cmocka is not installed; `make test` installs it and turns them on.
+# The unit tests are left out where cmocka is not installed (`make test` installs it), or by TESTS=false.
 # The program ends up as FOLDER/metachat.
 set -eu
 folder=$1
 shift
 
-tests=false
-if pkg-config --exists cmocka; then tests=true; fi
+tests=${TESTS:-true}
+pkg-config --exists cmocka || tests=false
 
 if [ ! -f "$folder/build.ninja" ]; then
     meson setup "$folder" -Dtests=$tests "$@" >"$folder.log" 2>&1 || {

@@ -62,6 +62,7 @@ need_test() {
     program chromium chromium
     program sqlite3 sqlite3
     program curl curl
+    program shellcheck shellcheck
 }
 
 need_bench() {

@@ -1,0 +1,41 @@
+#!/bin/bash
+# The checks of the sources themselves: one line each below; a check fails when its command does.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+build=${BUILD:-build}
+passed=0 failed=0
+
+check() { # name, command…
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        passed=$((passed + 1))
+        echo "ok     $name"
+    else
+        failed=$((failed + 1))
+        echo "FAILED $name"
+        printf '%s\n' "$output" | sed 's/^/    /'
+    fi
+}
+
+same() { # file that is checked in, command that makes it
+    "${@:2}" | diff -u "$1" - || { echo "make it again: ${*:2} >$1"; false; }
+}
+
+sources() {
+    find src tools bench tests/fuzz -name '*.[ch]' | sort
+}
+
+mapfile -t c_files < <(sources)
+mapfile -t floor_files < <(find src -name '*.[ch]' | sort)
+
+check "floors: nobody includes upward"      awk -f tools/floors.awk src/FLOORS "${floor_files[@]}"
+check "lint: the house's rules"             awk -f tools/lint.awk "${floor_files[@]}"
+check "format: clang-format changes nothing" clang-format --dry-run --Werror "${c_files[@]}"
+check "shell scripts"                       shellcheck scripts/*.sh web/build.sh .ci/run
+check "demo: every expected fact is there"  node demo/check.js
+check "metachat.env.example is up to date"  same metachat.env.example "$build/metachat" config print --example
+check "docs/configuration.md is up to date" same docs/configuration.md "$build/metachat" config print --markdown
+
+echo "$passed passed, $failed failed"
+((failed == 0))

@@ -1,0 +1,79 @@
+#!/bin/bash
+# Runs every suite and ends with one line, "N passed, N failed".
+#
+#   scripts/test.sh           one round of each fault test (make test)
+#   scripts/test.sh long      the stated counts (make test-long)
+#   scripts/test.sh short unit fault      only the named suites
+#
+# A suite is a line below: its name, its time limit in seconds, its command. Whatever the command
+# is, its last line of output must read "N passed, N failed"; a suite that says nothing of the kind,
+# or that ran no test, has failed. Its whole output is in build/test-logs/NAME.log, and the end of
+# it is shown when something failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+build=${BUILD:-build}
+logs=$build/test-logs
+mode=${1:-short}
+only=" ${*:2} "
+
+total_passed=0 total_failed=0
+
+suite() { # name, limit in seconds, command…
+    local name=$1 limit=$2 status=0 started=$SECONDS log=$logs/$1.log passed=0 failed=0 counts
+    shift 2
+    [[ $only == "  " || $only == *" $name "* ]] || return 0
+    printf '%-18s' "$name"
+    timeout --kill-after=20 "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
+    counts=$(grep -Eo '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+    [[ $counts ]] && read -r passed _ failed _ <<<"$counts"
+    if ((status != 0 && failed == 0)) || ((passed + failed == 0)); then failed=$((failed + 1)); fi
+    printf '%5d passed  %3d failed  %4d s\n' "$passed" "$failed" $((SECONDS - started))
+    total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
+    ((failed == 0)) || show_end "$name" "$status" "$limit"
+}
+
+# What the suites stand on; without it there is nothing to count.
+prepare() { # command…
+    local started=$SECONDS log=$logs/build.log
+    printf '%-18s' build
+    if ! "$@" >"$log" 2>&1 </dev/null; then
+        echo "failed"
+        tail -n 60 "$log" | sed 's/^/    /'
+        echo "0 passed, 1 failed"
+        exit 1
+    fi
+    printf '%34d s\n' $((SECONDS - started))
+}
+
+show_end() { # name, exit status, limit
+    [[ $2 == 124 || $2 == 137 ]] && echo "    stopped after its $3 seconds"
+    tail -n 60 "$logs/$1.log" | sed 's/^/    /'
+}
+
+node_tests() { # folder
+    echo node --test --test-reporter=./tests/lib/reporter.js --test-timeout=300000 "tests/$1"/*.test.js
+}
+
+mkdir -p "$logs"
+prepare scripts/build_suites.sh "$build" build-asan
+asan=(env METACHAT_BIN=build-asan/metachat)
+
+# shellcheck disable=SC2046 # node_tests gives words
+if [[ $mode != long ]]; then
+    suite checks       300 scripts/checks.sh
+    suite unit         300 scripts/unit.sh "$build"
+    suite unit-asan    600 scripts/unit.sh build-asan
+    suite harness       60 $(node_tests lib)
+    suite integration  600 $(node_tests integration)
+    suite integration-asan 900 "${asan[@]}" $(node_tests integration)
+    suite fault        300 env KILLS=10 $(node_tests fault)
+    suite browser      300 $(node_tests browser)
+    suite fuzz         600 scripts/fuzz.sh 10
+else
+    suite fault       1200 env KILLS=50 $(node_tests fault)
+    suite fault-asan  1200 "${asan[@]}" KILLS=10 $(node_tests fault)
+    suite fuzz        1200 scripts/fuzz.sh 60
+fi
+
+echo "$total_passed passed, $total_failed failed"
+((total_failed == 0))
