@@ -34,6 +34,10 @@ CONF_INT(upload_threads, "METACHAT_UPLOAD_THREADS", 4, 1, 256, "threads", 0, "Th
 CONF_INT(upload_queue,   "METACHAT_UPLOAD_QUEUE",   64, 1, 100000, "requests", 0, "Uploads that may wait for a thread; beyond: 503.")
 CONF_INT(job_threads,    "METACHAT_JOB_THREADS",    8, 1, 256, "threads", 0, "Background jobs that may run at once.")
 
+CONF_SECTION("Secrets")
+CONF_INT(scrypt_per_core, "METACHAT_SCRYPT_PER_CORE", 2, 1, 64, "hashes", 0, "Keys and passwords that are hashed at once for each core; a key takes 4 MB while it is hashed, a password 128 MB.")
+CONF_INT(scrypt_queue,    "METACHAT_SCRYPT_QUEUE",    64, 0, 10000, "hashes", 0, "Keys and passwords that may wait to be hashed; beyond: 503.")
+
 CONF_SECTION("Rate limits")
 CONF_INT(rate_read_per_min,   "METACHAT_RATE_READ_PER_MIN",   60000, 1, 100000000, "requests", 0, "Reads a minute for each key.")
 CONF_INT(rate_write_per_min,  "METACHAT_RATE_WRITE_PER_MIN",  30000, 1, 100000000, "requests", 0, "Writes a minute for each key.")

@@ -1,10 +1,12 @@
 #include "crypto/hash.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <pthread.h>
 
 /* Fetching an algorithm searches the providers under a lock, which costs as much as hashing a short
@@ -79,6 +81,18 @@ void hmac_sha256(struct str key, struct str data, uint8_t ret[HASH_BYTES])
     must(data.n == 0 || EVP_MAC_update(ctx, (const unsigned char *)data.p, data.n) == 1);
     must(EVP_MAC_final(ctx, ret, &n, HASH_BYTES) == 1 && n == HASH_BYTES);
     EVP_MAC_CTX_free(ctx);
+}
+
+void hkdf_sha256(struct str key, struct str purpose, uint8_t ret[HASH_BYTES])
+{
+    uint8_t extracted[HASH_BYTES];
+    SCOPED(buf_fini) struct buf info = buf_make(1024);
+    buf_str(&info, purpose);
+    buf_char(&info, '\1');
+    must(!info.full);
+    hmac_sha256((struct str){NULL, 0}, key, extracted);
+    hmac_sha256((struct str){(const char *)extracted, HASH_BYTES}, buf_view(&info), ret);
+    mem_wipe(extracted, sizeof(extracted));
 }
 
 bool ct_equal(const void *a, const void *b, size_t n)

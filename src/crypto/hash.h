@@ -26,6 +26,10 @@ void hash_free(struct hash **h);
 /* HMAC-SHA256 of data; a key of any length, also none. */
 void hmac_sha256(struct str key, struct str data, uint8_t ret[HASH_BYTES]);
 
+/* HKDF-SHA256 (RFC 5869, no salt): a key of its own for each purpose, from which the first one
+ * cannot be found. key must be uniformly random. */
+void hkdf_sha256(struct str key, struct str purpose, uint8_t ret[HASH_BYTES]);
+
 /* Whether n bytes are the same, in a time that depends on n alone. The only comparer of secrets:
  * lengths are compared before, and are no secret. */
 bool ct_equal(const void *a, const void *b, size_t n);

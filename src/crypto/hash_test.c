@@ -80,6 +80,20 @@ static void hmac_known_answers(void **state)
     }
 }
 
+/* RFC 5869, case 3, whose output begins with ours. */
+static void hkdf_known_answer(void **state)
+{
+    (void)state;
+    char key[22];
+    uint8_t d[HASH_BYTES];
+    uint8_t other[HASH_BYTES];
+    memset(key, 0x0b, sizeof(key));
+    hkdf_sha256((struct str){key, sizeof(key)}, STR(""), d);
+    assert_digest(d, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+    hkdf_sha256((struct str){key, sizeof(key)}, STR("seal"), other);
+    assert_memory_not_equal(d, other, sizeof(d));
+}
+
 static void ct_equal_compares_every_byte(void **state)
 {
     (void)state;
@@ -100,6 +114,7 @@ int main(void)
         cmocka_unit_test(sha256_known_answers),
         cmocka_unit_test(an_unfinished_hash_is_freed),
         cmocka_unit_test(hmac_known_answers),
+        cmocka_unit_test(hkdf_known_answer),
         cmocka_unit_test(ct_equal_compares_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,35 @@
+/* Tokens that we sign and that only we read: JSON Web Tokens (RFC 7519) with HS256 and nothing
+ * else. Each audience has a signing key of its own, derived from the ring, so a token for one is
+ * refused by every other. Times are seconds on the wire. Any thread; nothing blocks. */
+#ifndef CRYPTO_JWT_H
+#define CRYPTO_JWT_H
+
+#include "base/cx.h"
+#include "crypto/keyring.h"
+
+enum {
+    JWT_MAX_BYTES = 4096,
+    JWT_MAX_TEXT = 200, /* bytes of sub and kind each, UTF-8 */
+};
+
+/* What a token says, beside issuer and audience. */
+struct jwt_claims {
+    struct str sub;           /* who */
+    struct tenant_id tenant;  /* of which tenant */
+    struct str kind;          /* in which part: "visitor", "agent" */
+    struct uuid conversation; /* for which conversation; nil: none */
+    int64_t exp_us;           /* wall time from which it is refused; whole seconds count */
+    struct uuid jti;          /* its own id, to revoke it by or to let it be used once */
+};
+
+/* Signs for one audience ("chat", "ticket") with the newest key; the token is in the arena. Asserts
+ * that every claim but conversation is there and that the texts are within JWT_MAX_TEXT. */
+struct str jwt_sign(struct cx *cx, const struct keyring *k, const char *audience,
+                    const struct jwt_claims *claims);
+
+/* The claims of a token for this audience that has not expired at cx->now_us; their texts are in
+ * the arena. INVALID_TOKEN (ERR_UNAUTHENTICATED) for everything else. */
+enum err jwt_verify(struct cx *cx, const struct keyring *k, const char *audience, struct str token,
+                    struct jwt_claims *ret);
+
+#endif
