@@ -1,0 +1,191 @@
+#include "net/answer.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/loop.h"
+
+static const struct {
+    int status;
+    const char *text;
+} reasons[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {425, "Too Early"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {499, "Client Closed Request"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+};
+
+/* The phrase is for people alone; a status without one has none. */
+static const char *reason(int status)
+{
+    for (size_t i = 0; i < COUNT(reasons); i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].text;
+        }
+    }
+    return "";
+}
+
+/* The Date line changes once a second; each thread that answers keeps its own. */
+static struct str date_line(void)
+{
+    static _Thread_local int64_t second = -1;
+    static _Thread_local char line[64];
+    const int64_t now = clock_wall_us() / SECOND_US;
+    if (now != second) {
+        char date[30];
+        clock_http_date(now * SECOND_US, date);
+        (void)snprintf(line, sizeof(line), "Date: %s\r\n", date);
+        second = now;
+    }
+    return str_of(line);
+}
+
+bool answer_has_body(int status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
+
+void answer_begin(struct buf *b, int status)
+{
+    must(status >= 200 && status <= 599);
+    buf_fmt(b, "HTTP/1.1 %d %s\r\n", status, reason(status));
+    buf_str(b, date_line());
+}
+
+void answer_header(struct buf *b, struct str name, struct str value)
+{
+    buf_str(b, name);
+    buf_cstr(b, ": ");
+    char *room = buf_room(b, value.n);
+    if (!room) {
+        return;
+    }
+    for (size_t i = 0; i < value.n; i++) {
+        const unsigned char c = (unsigned char)value.p[i];
+        room[i] = (c < ' ' && c != '\t') || c == 0x7f ? ' ' : value.p[i];
+    }
+    buf_wrote(b, value.n);
+    buf_cstr(b, "\r\n");
+}
+
+static struct buf head_of(int status, const struct net_header *headers, size_t count)
+{
+    struct buf b = buf_make(ANSWER_MAX_HEAD);
+    answer_begin(&b, status);
+    for (size_t i = 0; i < count; i++) {
+        answer_header(&b, headers[i].name, headers[i].value);
+    }
+    return b;
+}
+
+static void hand_over(struct net_req **r, enum post_kind kind, struct buf *head,
+                      struct net_bytes *body, const struct net_stream_ops *ops)
+{
+    struct net_req *req = TAKE(*r);
+    must(!head->full);
+    req->post = (struct post){
+        .kind = kind,
+        .req = req,
+        .ref = req->ref,
+        .head = net_bytes_take(head),
+        .bytes = body,
+        .ops = ops ? *ops : (struct net_stream_ops){},
+    };
+    loop_post(req->server, &req->post);
+}
+
+void net_reply(struct net_req **r, int status, const struct net_header *headers, size_t count,
+               struct net_bytes *body)
+{
+    struct buf b = head_of(status, headers, count);
+    if (answer_has_body(status)) {
+        buf_fmt(&b, "Content-Length: %zu\r\n", body ? net_bytes_view(body).n : 0);
+    }
+    if (!answer_has_body(status) || str_is((*r)->method, "HEAD")) {
+        net_bytes_unref(body);
+        body = NULL;
+    }
+    hand_over(r, POST_REPLY, &b, body, NULL);
+}
+
+struct net_ref net_stream_open(struct net_req **r, struct net_server *s, int status,
+                               const struct net_header *headers, size_t count,
+                               const struct net_stream_ops *ops)
+{
+    const struct net_ref ref = (*r)->ref;
+    must((*r)->server == s && answer_has_body(status));
+    struct buf b = head_of(status, headers, count);
+    hand_over(r, POST_OPEN, &b, NULL, ops);
+    return ref;
+}
+
+static void post_to(struct net_server *s, struct net_ref ref, enum post_kind kind,
+                    struct net_bytes *bytes)
+{
+    struct post *p = mem_new(struct post);
+    p->kind = kind;
+    p->ref = ref;
+    p->bytes = bytes;
+    loop_post(s, p);
+}
+
+static bool is_current(struct net_server *s, struct net_ref ref)
+{
+    return ref.slot < (uint32_t)s->limits.max_connections &&
+           atomic_load(&s->generations[ref.slot]) == ref.generation;
+}
+
+bool net_stream_send(struct net_server *s, struct net_ref ref, struct net_bytes *bytes)
+{
+    const bool open = is_current(s, ref);
+    /* an empty chunk would end the answer */
+    if (!open || net_bytes_view(bytes).n == 0) {
+        net_bytes_unref(bytes);
+        return open;
+    }
+    post_to(s, ref, POST_CHUNK, bytes);
+    return true;
+}
+
+void net_stream_end(struct net_server *s, struct net_ref ref)
+{
+    if (is_current(s, ref)) {
+        post_to(s, ref, POST_FINISH, NULL);
+    }
+}

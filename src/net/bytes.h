@@ -1,0 +1,12 @@
+/* The inside of struct net_bytes (net/server.h). */
+#ifndef NET_BYTES_H
+#define NET_BYTES_H
+
+#include "net/server.h"
+
+struct net_bytes;
+
+/* What is in it; valid while a reference is held. */
+struct str net_bytes_view(const struct net_bytes *b);
+
+#endif

@@ -1,0 +1,339 @@
+/* States of a connection:
+ *
+ *   IDLE   → HEAD    first byte of a request              [conn_take]
+ *   HEAD   → BODY    head accepted, a body is to come     [conn_take]
+ *   HEAD, BODY → BUSY    the message is whole             [conn_take]
+ *   BUSY   → ANSWER  net_reply                            [reply]
+ *   BUSY   → STREAM  net_stream_open                      [open_stream]
+ *   STREAM → ANSWER  net_stream_end                       [end_stream]
+ *   IDLE, HEAD, BODY → ANSWER  refused                    [conn_refuse]
+ *   ANSWER → IDLE    all sent, keep-alive                 [answered]
+ *   ANSWER → LINGER  all sent, but the client may still be sending  [answered]
+ *   any    → DEAD                                         [conn_close]
+ *
+ * Invariants:
+ * 1. req is not NULL exactly in BODY (ours) and BUSY (out; only request_gone may touch it).
+ * 2. The slot's generation changes when a request's answer or stream is complete, and when the
+ *    connection dies; so a reference names one request, never the next one of the connection.
+ * 3. Nothing is sent but from conn_flush, once a round; no callback of the floor above runs inside
+ *    another.
+ * 4. DEAD objects stay until the end of the round; every entry looks for that first. */
+#include "net/conn.h"
+
+#include "net/conn_read.h"
+#include "net/loop.h"
+
+#include "base/mem.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static void arm(struct conn *c)
+{
+    uint32_t want = 0;
+    if (conn_reads(c)) {
+        want = EPOLLIN | EPOLLRDHUP;
+    } else if (!c->half_closed) {
+        want = EPOLLRDHUP | (c->muted ? 0u : EPOLLIN);
+    }
+    want |= c->out_waiting ? EPOLLOUT : 0u;
+    if (want == c->armed) {
+        return;
+    }
+    struct epoll_event e = {.events = want, .data.ptr = c};
+    const int op = c->armed == 0 && !c->known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    if (epoll_ctl(c->server->epoll_fd, op, c->fd, &e) == 0) {
+        c->armed = want;
+        c->known = true;
+    } else {
+        conn_close(c);
+    }
+}
+
+static void set_timer(struct conn *c, enum timer_class class)
+{
+    timer_set(&c->server->timers, &c->timer, class, c->server->now_us);
+}
+
+static void next_generation(struct conn *c)
+{
+    _Atomic uint32_t *g = &c->server->generations[c->slot];
+    const uint32_t next = atomic_load(g) + 1;
+    atomic_store(g, next ? next : 1);
+}
+
+void conn_open(struct net_server *s, int fd, uint32_t slot, const char *peer)
+{
+    struct conn *c = mem_new(struct conn);
+    c->server = s;
+    c->fd = fd;
+    c->slot = slot;
+    (void)snprintf(c->peer, sizeof(c->peer), "%s", peer);
+    s->slots[slot] = c;
+    (void)atomic_fetch_add(&s->connections, 1);
+    set_timer(c, TIMER_HEAD);
+    arm(c);
+}
+
+static void end_callbacks(struct conn *c)
+{
+    const struct net_stream_ops ops = c->stream;
+    c->stream = (struct net_stream_ops){};
+    (void)atomic_fetch_sub(&c->server->streams, 1);
+    if (ops.on_close) {
+        ops.on_close(ops.arg);
+    }
+}
+
+void conn_close(struct conn *c)
+{
+    if (c->state == CONN_DEAD) {
+        return;
+    }
+    const enum conn_state was = c->state;
+    c->state = CONN_DEAD;
+    next_generation(c);
+    set_timer(c, TIMER_NONE);
+    (void)close(c->fd);
+    output_fini(&c->out);
+    buf_fini(&c->in);
+    loop_bury(c->server, c);
+    if (was == CONN_BODY) {
+        request_free(TAKE(c->req));
+    } else if (was == CONN_BUSY) {
+        request_gone(TAKE(c->req));
+    } else if (was == CONN_STREAM) {
+        end_callbacks(c);
+    }
+}
+
+/* The headers that only the loop can know, and the end of the head. */
+static struct str head_tail(bool stream_chunked, bool closing, int minor)
+{
+    if (stream_chunked) {
+        return closing ? STR("Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+                       : STR("Transfer-Encoding: chunked\r\n\r\n");
+    }
+    if (closing) {
+        return STR("Connection: close\r\n\r\n");
+    }
+    return minor == 0 ? STR("Connection: keep-alive\r\n\r\n") : STR("\r\n");
+}
+
+void conn_answer(struct conn *c, struct net_bytes *head, struct net_bytes *body, int minor)
+{
+    output_add(&c->out, head, head_tail(false, c->closing, minor));
+    if (body) {
+        output_add(&c->out, body, STR(""));
+    }
+    c->req = NULL;
+    c->state = CONN_ANSWER;
+    next_generation(c);
+    set_timer(c, TIMER_NONE);
+    loop_dirty(c->server, c);
+}
+
+static void reply(struct conn *c, struct post *p)
+{
+    struct net_req *req = p->req;
+    c->closing = !req->http1.keep_alive || c->server->draining;
+    conn_answer(c, p->head, p->bytes, req->minor);
+    request_free(req);
+}
+
+static void end_stream(struct conn *c)
+{
+    if (c->chunked) {
+        output_add(&c->out, NULL, STR("0\r\n\r\n"));
+    }
+    c->state = CONN_ANSWER;
+    next_generation(c);
+    loop_dirty(c->server, c);
+    end_callbacks(c);
+}
+
+static void drain_stream(struct conn *c)
+{
+    if (c->stream.on_drain) {
+        c->stream.on_drain(c->stream.arg);
+    } else {
+        end_stream(c);
+    }
+}
+
+static void open_stream(struct conn *c, struct post *p)
+{
+    struct net_req *req = p->req;
+    const bool head_only = str_is(req->method, "HEAD");
+    c->chunked = req->minor == 1 && !head_only;
+    c->closing = !req->http1.keep_alive || c->server->draining || req->minor == 0;
+    output_add(&c->out, p->head, head_tail(req->minor == 1, c->closing, req->minor));
+    c->stream = p->ops;
+    c->req = NULL;
+    c->state = CONN_STREAM;
+    (void)atomic_fetch_add(&c->server->streams, 1);
+    request_free(req);
+    loop_dirty(c->server, c);
+    if (c->half_closed) {
+        conn_close(c);
+    } else if (head_only) {
+        end_stream(c);
+    } else if (c->server->draining) {
+        drain_stream(c);
+    }
+}
+
+void conn_post(struct conn *c, struct post *p)
+{
+    switch (p->kind) {
+    case POST_REPLY:
+        must(c->state == CONN_BUSY && c->req == p->req);
+        reply(c, p);
+        break;
+    case POST_OPEN:
+        must(c->state == CONN_BUSY && c->req == p->req);
+        open_stream(c, p);
+        break;
+    case POST_CHUNK:
+        must(c->state == CONN_STREAM);
+        if (c->chunked) {
+            output_add_chunk(&c->out, p->bytes);
+        } else {
+            output_add(&c->out, p->bytes, STR(""));
+        }
+        loop_dirty(c->server, c);
+        break;
+    case POST_FINISH:
+        must(c->state == CONN_STREAM);
+        end_stream(c);
+        break;
+    }
+}
+
+/* The answer is sent: on to the next request, or to the end. */
+static void answered(struct conn *c)
+{
+    if (c->closing && c->linger) {
+        (void)shutdown(c->fd, SHUT_WR);
+        c->state = CONN_LINGER;
+        c->progress = 0;
+        buf_fini(&c->in);
+        set_timer(c, TIMER_LINGER);
+        return;
+    }
+    if (c->closing) {
+        conn_close(c);
+        return;
+    }
+    c->state = CONN_IDLE;
+    c->muted = false;
+    set_timer(c, TIMER_IDLE);
+    conn_take(c, STR(""));
+    if (c->state == CONN_IDLE && c->server->draining) {
+        conn_close(c);
+    }
+}
+
+static void wait_for_room(struct conn *c, bool moved)
+{
+    c->out_waiting = true;
+    if (c->state == CONN_STREAM && c->out.unsent > c->server->limits.output_high_water) {
+        conn_close(c);
+        return;
+    }
+    /* while a body comes in, its own timer rules */
+    if (c->state != CONN_BODY && (moved || c->timer.class != TIMER_WRITE)) {
+        set_timer(c, TIMER_WRITE);
+    }
+    arm(c);
+}
+
+void conn_flush(struct conn *c)
+{
+    if (c->state == CONN_DEAD) {
+        return;
+    }
+    const size_t before = c->out.unsent;
+    switch (output_flush(&c->out, c->fd)) {
+    case OUTPUT_GONE:
+        conn_close(c);
+        return;
+    case OUTPUT_WAIT:
+        wait_for_room(c, c->out.unsent < before);
+        return;
+    case OUTPUT_DONE:
+        break;
+    }
+    c->out_waiting = false;
+    if (c->state == CONN_STREAM) {
+        set_timer(c, TIMER_NONE);
+    } else if (c->state == CONN_ANSWER) {
+        answered(c);
+    }
+    if (c->state != CONN_DEAD) {
+        arm(c);
+    }
+}
+
+/* The client's FIN, while we are not reading. It may have closed, or only its sending half; both
+ * look the same. Whoever watches is told; an answer that comes nevertheless is sent. */
+static void left(struct conn *c)
+{
+    c->half_closed = true;
+    if (c->state == CONN_STREAM) {
+        conn_close(c);
+    } else if (c->state == CONN_BUSY) {
+        request_gone(c->req);
+    }
+}
+
+void conn_event(struct conn *c, uint32_t events)
+{
+    if (c->state == CONN_DEAD) {
+        return;
+    }
+    if (events & (EPOLLERR | EPOLLHUP)) {
+        conn_close(c);
+        return;
+    }
+    if (events & EPOLLOUT) {
+        loop_dirty(c->server, c);
+    }
+    if (conn_reads(c)) {
+        if (events & (EPOLLIN | EPOLLRDHUP)) {
+            conn_read(c);
+        }
+    } else {
+        if (events & EPOLLRDHUP) {
+            left(c);
+        }
+        c->muted = c->muted || (events & EPOLLIN);
+    }
+    if (c->state != CONN_DEAD) {
+        arm(c);
+    }
+}
+
+void conn_expired(struct conn *c)
+{
+    if (c->state == CONN_HEAD || c->state == CONN_BODY) {
+        conn_refuse(
+            c, (struct refusal){408, CODE_REQUEST_TIMEOUT, "The request did not arrive in time."},
+            0, c->req);
+    } else {
+        conn_close(c);
+    }
+}
+
+void conn_drain(struct conn *c)
+{
+    if (c->state == CONN_IDLE) {
+        /* what the client sent before it could know is still served */
+        conn_read(c);
+    }
+    if (c->state == CONN_IDLE) {
+        conn_close(c);
+    } else if (c->state == CONN_STREAM) {
+        drain_stream(c);
+    }
+}

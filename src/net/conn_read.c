@@ -1,0 +1,192 @@
+#include "net/conn_read.h"
+
+#include "net/loop.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum {
+    BODY_STEP = 4096,                /* the body's timer starts anew after so many bytes */
+    LINGER_BYTES = 16 * 1024 * 1024, /* read and dropped behind a last answer */
+    REQUEST_LINE = HEAD_MAX_TARGET + 64,
+};
+
+static bool parses(const struct conn *c)
+{
+    return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
+}
+
+bool conn_reads(const struct conn *c)
+{
+    return parses(c) || c->state == CONN_LINGER;
+}
+
+static void set_timer(struct conn *c, enum timer_class class)
+{
+    c->progress = 0;
+    timer_set(&c->server->timers, &c->timer, class, c->server->now_us);
+}
+
+static void dispatch(struct conn *c)
+{
+    struct net_server *s = c->server;
+    c->state = CONN_BUSY;
+    set_timer(c, TIMER_NONE);
+    s->requests_out++;
+    s->callbacks.on_request(s->callbacks.arg, c->req);
+}
+
+static void await_body(struct conn *c, bool expect_continue, bool body_began)
+{
+    c->state = CONN_BODY;
+    set_timer(c, TIMER_BODY);
+    if (expect_continue && !body_began) {
+        output_add(&c->out, NULL, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+        loop_dirty(c->server, c);
+    }
+}
+
+/* A checked head: asks the floor above, then waits for the body or hands over. */
+static void accept_head(struct conn *c, struct net_req *req, bool body_began)
+{
+    struct net_server *s = c->server;
+    struct net_plan plan = {};
+    c->req = req;
+    s->callbacks.on_head(s->callbacks.arg, req, &plan);
+    if (plan.refuse) {
+        const struct refusal r = {plan.refuse, plan.code, code_info(plan.code)->doc};
+        conn_refuse(c, r, plan.retry_after_s, req);
+        return;
+    }
+    const struct refusal bad = http1_allow(&req->http1, plan.max_body);
+    if (bad.status) {
+        conn_refuse(c, bad, 0, req);
+    } else if (req->http1.complete) {
+        dispatch(c);
+    } else {
+        await_body(c, s->head.expect_continue && req->minor == 1, body_began);
+    }
+}
+
+static void begin_request(struct conn *c, struct str whole, bool more)
+{
+    struct net_server *s = c->server;
+    struct refusal bad = head_check(whole, &s->head);
+    if (bad.status) {
+        conn_refuse(c, bad, 0, NULL);
+        return;
+    }
+    struct net_req *req = request_new(s, whole, &s->head);
+    req->ref = (struct net_ref){c->slot, atomic_load(&s->generations[c->slot])};
+    memcpy(req->peer, c->peer, sizeof(req->peer));
+    bad = http1_begin(&req->http1, whole, &s->head);
+    if (bad.status) {
+        request_free(req);
+        conn_refuse(c, bad, 0, NULL);
+        return;
+    }
+    accept_head(c, req, more);
+}
+
+static void await_head(struct conn *c, struct str so_far)
+{
+    if (so_far.n > c->server->limits.max_head ||
+        (so_far.n > REQUEST_LINE && str_find_char(so_far, '\n', 2) < 0)) {
+        conn_refuse(c, head_too_long(so_far), 0, NULL);
+        return;
+    }
+    c->state = CONN_HEAD;
+    if (c->timer.class != TIMER_HEAD) {
+        set_timer(c, TIMER_HEAD);
+    }
+}
+
+/* How much of bytes was used; 0 when more must come, or when the connection is refused. */
+static size_t take_head(struct conn *c, struct str bytes)
+{
+    size_t size = 0;
+    switch (head_scan(bytes, &c->scanned, &size)) {
+    case HEAD_MORE:
+        await_head(c, bytes);
+        return 0;
+    case HEAD_BROKEN:
+        conn_refuse(c, refusal_bad("The request is not HTTP, or a line does not end in CRLF."), 0,
+                    NULL);
+        return 0;
+    case HEAD_WHOLE:
+        break;
+    }
+    c->scanned = 0;
+    if (size > c->server->limits.max_head) {
+        conn_refuse(c, head_too_long(str_sub(bytes, 0, size)), 0, NULL);
+        return 0;
+    }
+    begin_request(c, str_sub(bytes, 0, size), bytes.n > size);
+    return size;
+}
+
+static size_t take_body(struct conn *c, struct str bytes)
+{
+    size_t used = 0;
+    const struct refusal bad = http1_feed(&c->req->http1, bytes, &used);
+    c->progress += used;
+    if (bad.status) {
+        conn_refuse(c, bad, 0, c->req);
+    } else if (c->req->http1.complete) {
+        dispatch(c);
+    } else if (c->progress >= BODY_STEP) {
+        set_timer(c, TIMER_BODY);
+    }
+    return used;
+}
+
+void conn_take(struct conn *c, struct str part)
+{
+    SCOPED(buf_fini) struct buf held = c->in;
+    c->in = (struct buf){};
+    if (held.n) {
+        buf_str(&held, part);
+        part = buf_view(&held);
+    }
+    size_t used = 0;
+    while (used < part.n && parses(c)) {
+        const struct str rest = str_sub(part, used, part.n);
+        const size_t n = c->state == CONN_BODY ? take_body(c, rest) : take_head(c, rest);
+        if (n == 0) {
+            break;
+        }
+        used += n;
+    }
+    if (used == part.n || c->state == CONN_DEAD || c->linger) {
+        return;
+    }
+    if (held.n) {
+        buf_drop(&held, used);
+        c->in = held;
+        held = (struct buf){};
+    } else {
+        c->in = buf_make(c->server->limits.max_head + 2 * READ_BYTES);
+        buf_str(&c->in, str_sub(part, used, part.n));
+    }
+}
+
+void conn_read(struct conn *c)
+{
+    char *p = c->server->read_buf;
+    const ssize_t n = recv(c->fd, p, READ_BYTES, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        conn_close(c);
+        return;
+    }
+    if (c->state != CONN_LINGER) {
+        conn_take(c, (struct str){p, (size_t)n});
+        return;
+    }
+    c->progress += (size_t)n;
+    if (c->progress > LINGER_BYTES) {
+        conn_close(c);
+    }
+}

@@ -1,0 +1,34 @@
+/* What a connection still has to send: a list of parts, each of shared bytes between two short
+ * texts, sent with as few system calls as the kernel allows. Belongs to the loop. */
+#ifndef NET_OUTPUT_H
+#define NET_OUTPUT_H
+
+#include "net/bytes.h"
+
+struct output_part;
+
+struct output {
+    struct output_part *first;
+    struct output_part *last;
+    size_t unsent; /* bytes */
+};
+
+/* Adds bytes (consumed; may be NULL) and behind them tail, which must live for ever. */
+void output_add(struct output *o, struct net_bytes *bytes, struct str tail);
+
+/* Adds bytes (consumed, not empty) as one chunk of a chunked answer. */
+void output_add_chunk(struct output *o, struct net_bytes *bytes);
+
+enum output_result {
+    OUTPUT_DONE, /* nothing is left */
+    OUTPUT_WAIT, /* the socket takes no more now */
+    OUTPUT_GONE, /* the other side is gone */
+};
+
+/* Sends what the socket takes; never blocks, never raises SIGPIPE. */
+enum output_result output_flush(struct output *o, int fd);
+
+/* Drops everything. */
+void output_fini(struct output *o);
+
+#endif

@@ -1,0 +1,56 @@
+/* The inside of a request, and the messages by which other threads reach the loop. */
+#ifndef NET_REQUEST_H
+#define NET_REQUEST_H
+
+#include "net/http1.h"
+#include "net/listener.h"
+
+#include <stdatomic.h>
+
+enum post_kind {
+    POST_REPLY,  /* a request's whole answer */
+    POST_OPEN,   /* a request's answer becomes a stream */
+    POST_CHUNK,  /* one chunk of a stream */
+    POST_FINISH, /* the end of a stream */
+};
+
+/* One message to the loop. That of a request is part of it; the others are allocated. */
+struct post {
+    struct post *next;
+    enum post_kind kind;
+    struct net_req *req;    /* POST_REPLY, POST_OPEN: owns it */
+    struct net_ref ref;     /* whom it concerns */
+    struct net_bytes *head; /* status line and headers, without those that the loop adds */
+    struct net_bytes *bytes;
+    struct net_stream_ops ops;
+};
+
+/* Life: made by the loop when a head is whole; handed to the floor above when the message is whole;
+ * comes back through its post and is freed by the loop. So the loop may touch gone and cancel for
+ * as long as its connection lives, whoever holds the request. */
+struct net_req {
+    struct net_server *server;
+    struct net_ref ref;
+    struct http1 http1;
+    struct str method;
+    struct str target;
+    int minor;
+    int64_t started_us;
+    void *user;
+    atomic_bool gone; /* the client left before the answer */
+    _Atomic(struct cancel *) cancel;
+    struct post post;
+    char peer[ADDRESS_TEXT];
+    size_t header_count;
+    struct net_header headers[]; /* behind them the head's bytes, which all slices point into */
+};
+
+/* A request with copies of everything in head. Its http1 is not begun. */
+struct net_req *request_new(struct net_server *s, struct str whole, const struct head *head);
+
+void request_free(struct net_req *r);
+
+/* The client left: tells who watches. */
+void request_gone(struct net_req *r);
+
+#endif

@@ -1,0 +1,56 @@
+#include "net/timers.h"
+
+void timers_init(struct timers *t)
+{
+    for (int i = 0; i < TIMER_CLASSES; i++) {
+        t->lists[i].prev = t->lists[i].next = &t->lists[i];
+    }
+}
+
+static void take_out(struct timer *timer)
+{
+    if (timer->next) {
+        timer->prev->next = timer->next;
+        timer->next->prev = timer->prev;
+        timer->prev = timer->next = NULL;
+    }
+}
+
+void timer_set(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us)
+{
+    take_out(timer);
+    timer->class = class;
+    if (class == TIMER_NONE) {
+        return;
+    }
+    struct timer *end = &t->lists[class];
+    timer->at_us = now_us + t->span_us[class];
+    timer->prev = end->prev;
+    timer->next = end;
+    end->prev->next = timer;
+    end->prev = timer;
+}
+
+int64_t timers_next_us(const struct timers *t)
+{
+    int64_t next = INT64_MAX;
+    for (int i = 0; i < TIMER_CLASSES; i++) {
+        const struct timer *first = t->lists[i].next;
+        if (first != &t->lists[i]) {
+            next = min_i64(next, first->at_us);
+        }
+    }
+    return next;
+}
+
+struct timer *timers_due(struct timers *t, int64_t now_us)
+{
+    for (int i = 0; i < TIMER_CLASSES; i++) {
+        struct timer *first = t->lists[i].next;
+        if (first != &t->lists[i] && first->at_us <= now_us) {
+            take_out(first);
+            return first;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,44 @@
+/* Deadlines in one list for each class. All of a class last equally long, so each list is in order
+ * by itself: setting, clearing and finding the next one cost the same for any number. Belongs to
+ * the loop. */
+#ifndef NET_TIMERS_H
+#define NET_TIMERS_H
+
+#include "base/base.h"
+
+enum timer_class {
+    TIMER_NONE,
+    TIMER_HEAD,
+    TIMER_BODY,
+    TIMER_IDLE,
+    TIMER_WRITE,
+    TIMER_LINGER,
+    TIMER_CLASSES,
+};
+
+/* Part of what has the deadline; zeroed at first. Must be cleared before it is freed. */
+struct timer {
+    struct timer *prev;
+    struct timer *next;
+    int64_t at_us; /* monotonic */
+    enum timer_class class;
+};
+
+struct timers {
+    struct timer lists[TIMER_CLASSES]; /* rings; the member itself is the sentinel */
+    int64_t span_us[TIMER_CLASSES];
+};
+
+/* All lists empty; the spans are the caller's to set, before the first timer. */
+void timers_init(struct timers *t);
+
+/* (Re)starts a timer; TIMER_NONE clears it. */
+void timer_set(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us);
+
+/* The earliest deadline, INT64_MAX when there is none. */
+int64_t timers_next_us(const struct timers *t);
+
+/* Takes out one timer that is due; NULL when none is. Its class stays readable. */
+struct timer *timers_due(struct timers *t, int64_t now_us);
+
+#endif
