@@ -10,12 +10,12 @@ tests=${TESTS:-true}
 pkg-config --exists cmocka || tests=false
 
 if [ ! -f "$folder/build.ninja" ]; then
-    meson setup "$folder" -Dtests=$tests "$@" >"$folder.log" 2>&1 || {
+    meson setup "$folder" -Dtests="$tests" "$@" >"$folder.log" 2>&1 || {
         tail -n 40 "$folder.log" >&2
         exit 1
     }
     rm -f "$folder.log"
-elif [ $tests = true ] && ! grep -q '"name": "tests", "value": true' "$folder/meson-info/intro-buildoptions.json"; then
+elif [ "$tests" = true ] && ! grep -q '"name": "tests", "value": true' "$folder/meson-info/intro-buildoptions.json"; then
     meson configure "$folder" -Dtests=true
 fi
 
