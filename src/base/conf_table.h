@@ -24,6 +24,10 @@ CONF_INT(http_write_timeout_ms, "METACHAT_HTTP_WRITE_TIMEOUT_MS", 30000, 100, 36
 CONF_INT(http_output_high_water, "METACHAT_HTTP_OUTPUT_HIGH_WATER", 262144, 4096, 67108864, "bytes", 0, "Unsent bytes of a stream at which its slow reader is closed.")
 CONF_INT(drain_timeout_ms,     "METACHAT_DRAIN_TIMEOUT_MS",     25000, 0, 600000, "ms", 0, "How long a stop waits for running work.")
 CONF_INT(request_timeout_ms,   "METACHAT_REQUEST_TIMEOUT_MS",   30000, 100, 600000, "ms", 0, "Deadline of an ordinary request.")
+CONF_STR(unversioned_deprecated, "METACHAT_UNVERSIONED_DEPRECATED", "2026-11-20T00:00:00Z", 20, 35, 0, "Since when addresses without a version (/api/... instead of /api/v1/...) are deprecated.")
+CONF_STR(unversioned_sunset,   "METACHAT_UNVERSIONED_SUNSET",   "2027-05-20T00:00:00Z", 20, 35, 0, "When addresses without a version are announced to go.")
+CONF_INT(sse_heartbeat_ms,     "METACHAT_SSE_HEARTBEAT_MS",     20000, 10, 600000, "ms", 0, "Pause between two signs of life on an event stream.")
+CONF_INT(follow_max_behind,    "METACHAT_FOLLOW_MAX_BEHIND",    10000, 1, 10000000, "events", 0, "A follower of events that is further behind is told to reload.")
 
 CONF_SECTION("Threads")
 CONF_INT(api_threads,    "METACHAT_API_THREADS",    64, 1, 1024, "threads", 0, "Threads for ordinary requests.")
@@ -47,6 +51,7 @@ CONF_INT(rate_public_per_min, "METACHAT_RATE_PUBLIC_PER_MIN", 6000, 1, 100000000
 CONF_INT(rate_auth_per_min,   "METACHAT_RATE_AUTH_PER_MIN",   600, 1, 100000000, "requests", 0, "Refused credentials a minute for each address.")
 CONF_INT(rate_demo_per_min,   "METACHAT_RATE_DEMO_PER_MIN",   30, 1, 100000000, "requests", 0, "Questions a minute on the demo page for each address.")
 CONF_INT(rate_tenant_factor,  "METACHAT_RATE_TENANT_FACTOR",  4, 1, 1000, "times", 0, "A tenant's budget is this many times a key's.")
+CONF_INT(rate_max_keys,       "METACHAT_RATE_MAX_KEYS",       65536, 16, 16777216, "keys", 0, "Budgets that are remembered; the ones used longest ago are forgotten.")
 
 CONF_SECTION("Database")
 CONF_INT(db_readers,        "METACHAT_DB_READERS",        0, 0, 64, "connections", 0, "Read connections to SQLite; 0: four for each core.")

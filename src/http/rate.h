@@ -20,7 +20,7 @@ struct rate_verdict {
 struct rate_store *rate_store_memory(size_t max_keys);
 void rate_store_free(struct rate_store **s);
 
-/* Takes one from the key's budget of per_minute. now is monotonic. */
+/* Takes one from the budget of per_minute (> 0) of the key (1-63 bytes count). now is monotonic. */
 struct rate_verdict rate_take(struct rate_store *s, struct str key, int64_t per_minute,
                               int64_t now_us);
 

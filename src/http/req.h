@@ -40,9 +40,9 @@ struct req {
     struct principal who;
     struct net_req *net; /* NULL once answered */
     struct http_server *server;
-    const void *body;  /* decoded, a struct of the row's kind */
-    const void *query; /* likewise */
-    struct str raw_body;
+    const void *body;    /* decoded, a struct of the row's kind; NULL when multipart came instead */
+    const void *query;   /* likewise; NULL when the row has no query */
+    struct str raw_body; /* this and parts: until the answer or the stream begins */
     const struct part *parts;
     size_t part_count;
     struct str idempotency_key; /* empty: none; at most 255 signs */
@@ -50,26 +50,30 @@ struct req {
     int64_t limit;              /* of a list: 1-100, default 25 */
     struct str cursor;          /* of a list: opaque, decoded by req_cursor */
     bool wants_stream;          /* Accept: text/event-stream */
-    bool is_operator; /* the operator's token, or (metrics) a loopback peer without forwarded
-                         headers */
-    struct str peer;  /* address that limits and logs go by */
+    bool is_operator;           /* the operator's token came, also on a public row */
+    struct str peer;            /* address that limits and logs go by */
     bool answered;
 };
 
 /* --- for handlers; the answer is kept back until the handler has returned ERR_OK --- */
 
+/* A header of the request, empty when absent; until the answer or the stream begins. */
+struct str req_header_in(const struct req *r, const char *name);
+
 /* The n-th path parameter as an id (the pipeline has checked its form). */
 struct uuid req_id(const struct req *r, size_t n);
 
-/* Answers with data encoded by the row's reply table (NULL: without data). status 0: the row's. */
+/* Answers with data encoded by the row's reply table (NULL: data is null). status 0: the row's. */
 enum err req_reply(struct req *r, int status, const void *object);
 
 /* Answers with a list; next is the cursor behind the last item, or empty. */
 enum err req_reply_list(struct req *r, struct list items, struct str next);
 
-/* Answers with bytes of its own; content_type is a literal. */
+/* Answers with bytes of its own (copied); content_type is a literal. */
 enum err req_reply_raw(struct req *r, int status, const char *content_type, struct str bytes);
-/* Adds a header to the answer. */
+
+/* Adds a header to the answer, instead of the house's own of the same name (Cache-Control,
+ * Content-Security-Policy). name is a literal. */
 void req_header(struct req *r, const char *name, struct str value);
 
 /* Cursors: a sort time and an id, bound to the row and sealed against tampering. req_cursor sets
@@ -79,13 +83,20 @@ enum err req_cursor(struct req *r, bool *ret_has, int64_t *ret_sort_us, struct u
 
 /* --- server-sent events; after open the answer is the stream, and a failure becomes an "error"
  * frame --- */
+
+/* Begins the stream. From here on the work is no longer cancelled when the client leaves, and the
+ * handler is not run again. */
 enum err req_sse_open(struct req *r);
-/* One frame: "event: …\nid: …\ndata: …\n\n"; id may be empty. False when the client has left. */
+
+/* One frame: "id: …\nevent: …\ndata: …\n\n"; id may be empty. False when the client has left. */
 bool req_sse_send(struct req *r, const char *event, struct str id, struct str json);
 enum err req_sse_end(struct req *r);
 
-/* Hands the stream to somebody else (the hub), who ends it: no worker is held. ops as in
- * net/server.h. */
+/* Writes such a frame: for others who send on a stream. Line ends in data make more data lines. */
+void sse_frame(struct buf *out, const char *event, struct str id, struct str data);
+
+/* Begins the stream (instead of req_sse_open) and hands it to somebody else (the hub), who ends it:
+ * no worker is held. ops as in net/server.h; on_close may come before this returns. */
 enum err req_sse_detach(struct req *r, const struct net_stream_ops *ops, struct net_ref *ret);
 
 /* --- the server --- */
@@ -103,12 +114,20 @@ struct http_config {
     void *user; /* for handlers: http_user */
 };
 
+/* Rows of the house itself: health, metrics, the OpenAPI document. To be listed among the routes.
+ */
+extern const struct route http_system_routes[];
+
 /* Makes lanes and listener; why gets a sentence. The caller frees. */
 enum err http_server_new(const struct http_config *config, struct http_server **ret,
                          struct buf *why);
 const char *http_server_address(const struct http_server *s);
 struct net_server *http_server_net(struct http_server *s);
 void *http_user(const struct req *r);
+
+/* Readiness turns 503 from now on, everything else goes on: so that a load balancer looks away
+ * before the stop. Any thread. */
+void http_server_announce_stop(struct http_server *s);
 
 /* Serves on this thread until told to stop (any thread): readiness turns 503, then net's drain,
  * then the lanes'. */

@@ -56,12 +56,15 @@ struct route {
     const char *scope; /* what a key must hold, "documents:write"; NULL only for public rows */
     enum rate_class rate;
     enum lane lane;
-    size_t max_body;           /* bytes; 0: conf.http_max_body for rows with a body, else none */
-    const struct field *body;  /* NULL: no body */
-    size_t body_size;          /* of the struct it is decoded into */
-    const struct field *query; /* NULL: no query */
+    size_t max_body;              /* bytes; 0: conf.http_max_body for rows with a body, else none */
+    const int64_t *max_body_conf; /* bytes, a setting that wins over max_body; a multipart body may
+                                     have 64 KB of framing besides */
+    const struct field *body;     /* NULL: no body, or an empty object */
+    size_t body_size;             /* of the struct it is decoded into */
+    const struct field *query;    /* NULL: no query */
     size_t query_size;
     const struct field *reply; /* of data, or of one item when is_list; NULL: no data or not JSON */
+    size_t reply_size;         /* of the struct it is encoded from; lists need it */
     int status;                /* of success; 0: 200 */
     bool is_list; /* data is an array; limit and cursor are understood; page.next is answered */
     bool takes_multipart; /* besides JSON (or instead, when body is NULL): the handler reads
@@ -76,6 +79,7 @@ struct route {
 
 #define ROUTE_BODY(type, table)  .body = (table), .body_size = sizeof(type)
 #define ROUTE_QUERY(type, table) .query = (table), .query_size = sizeof(type)
+#define ROUTE_REPLY(type, table) .reply = (table), .reply_size = sizeof(type)
 #define ROUTE_END                                                                                  \
     {                                                                                              \
         .path = NULL                                                                               \
@@ -84,7 +88,19 @@ struct route {
 /* All rows of the program: arrays that each end with ROUTE_END, in a list that ends with NULL. */
 struct router;
 
-/* Checks every row (who, rate, scope, bounds, duplicates); a fault is a bug of ours and asserts
+/* Whether one row can be served (path, who, scope, rate, tables, sizes); why gets what is wrong. */
+bool route_ok(const struct route *r, struct buf *why);
+
+/* The names of the columns, as documents and logs show them: "GET", "agent", "api", "write". */
+const char *method_name(enum method m);
+const char *who_name(enum who w);
+const char *lane_name(enum lane l);
+const char *rate_name(enum rate_class c);
+
+/* Largest body that the row takes, in bytes; 0: it takes none. */
+size_t route_max_body(const struct route *r);
+
+/* Checks every row (route_ok, and that none is there twice); a fault is a bug of ours and asserts
  * with the row's path.
  * "/api/v1/x" is also served as "/api/x", with a Deprecation header. The caller frees. */
 struct router *router_new(const struct route *const *groups);
@@ -100,7 +116,7 @@ enum { ROUTE_MAX_PARAMS = 4 };
 
 struct route_hit {
     const struct route *route;
-    struct str params[ROUTE_MAX_PARAMS]; /* in the order of the path; percent-decoding is refused in
+    struct str params[ROUTE_MAX_PARAMS]; /* in the order of the path; a percent sign is refused in
                                             them */
     size_t param_count;
     bool unversioned;
@@ -111,6 +127,9 @@ struct route_hit {
  * variants. */
 enum route_match router_find(const struct router *r, struct str method, struct str path,
                              struct route_hit *ret);
+
+/* All rows, by path and method; belongs to the router. */
+const struct route *const *router_rows(const struct router *r, size_t *ret_count);
 
 /* The OpenAPI 3.1 document, and the table for `metachat routes` (one line a row; or JSON with every
  * contract column, for the probes). */

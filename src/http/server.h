@@ -1,0 +1,162 @@
+/* The inside of the pipeline: the server, and one request on its way (an exchange). Private to
+ * http/.
+ *
+ * An exchange is made on the loop when the request is whole, runs on one worker of its row's lane,
+ * and is freed by whoever sends its answer. It is in the server's list from its making to its end,
+ * so that work which a stopping lane drops is still answered. */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "base/pool.h"
+
+#include "http/rate.h"
+#include "http/req.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    MAX_HEADERS = 32,
+    MAX_FIXED = 8,
+    MAX_PARTS = 16,
+    PEER_BYTES = 64,
+    REPLY_HEADERS = MAX_HEADERS + MAX_FIXED + 8,
+};
+
+enum stream_state {
+    STREAM_NONE,
+    STREAM_OPEN,
+    STREAM_ENDED,
+    STREAM_DETACHED,
+};
+
+struct http_server {
+    struct http_config config;
+    struct router *router;
+    struct net_server *net;
+    struct pool *lanes[LANE_COUNT];
+    struct rate_store *rates;
+    atomic_bool draining;
+    _Atomic int64_t stop_at_us;
+    struct net_header fixed[MAX_FIXED]; /* on every answer */
+    size_t fixed_count;
+    char deprecation[32];
+    char sunset[30];
+    pthread_mutex_t lock; /* of what follows */
+    struct exchange *first;
+    struct health_part parts[MAX_PARTS];
+    size_t part_count;
+};
+
+struct exchange {
+    struct req req;
+    struct exchange *prev;
+    struct exchange *next;
+    int64_t began_us; /* monotonic: the request was whole */
+    bool head_only;
+    bool reached_handler;
+    char *target; /* what route_hit points into */
+    char *scopes;
+    char peer[PEER_BYTES];
+
+    int status; /* of the answer that is kept back; 0: none */
+    const char *content_type;
+    struct buf out;
+    struct net_header headers[MAX_HEADERS];
+    size_t header_count;
+    bool has_verdict;
+    struct rate_verdict verdict;
+    enum rate_class limited_by;
+
+    enum stream_state stream;
+    struct net_ref ref;
+    size_t streamed_bytes;
+};
+
+static inline struct exchange *exchange_of(struct req *r)
+{
+    return container_of(r, struct exchange, req);
+}
+
+/* --- pipeline.c --- */
+
+/* Made on the loop; takes the request. */
+struct exchange *exchange_new(struct http_server *s, struct net_req *net);
+
+/* Answers (with the failure e, unless it is ERR_OK), logs, counts and frees. Any thread. */
+void exchange_finish(struct exchange *x, enum err e);
+
+/* Everything from who is asking to the end; on a worker. */
+void exchange_run(void *exchange);
+
+/* --- identify.c --- */
+
+/* The token that the request came with. ERR_UNAUTHENTICATED when there is none (*ret is empty), or
+ * when two differ or one is malformed. */
+enum err credential_of(struct cx *cx, const struct net_req *net, struct str *ret);
+
+/* Whether any credential came at all; on the loop. */
+bool has_credential(const struct net_req *net);
+
+/* Who is asking, and whether it may call the row at all. */
+enum err identify(struct exchange *x);
+
+/* --- limit.c --- */
+
+/* Takes from the budget of the address, for public rows. RATE_LIMITED when it is used up. */
+enum err limit_address(struct exchange *x);
+/* Takes from the budgets of key and tenant. */
+enum err limit_principal(struct exchange *x);
+/* Counts refused credentials of the address; gives e back, or RATE_LIMITED. */
+enum err limit_refused(struct exchange *x, enum err e);
+/* The headers that tell about the budget. */
+void limit_headers(struct exchange *x);
+
+/* --- input.c --- */
+
+/* Whether the media type of the request is one that the row takes. Head only. */
+bool media_type_ok(const struct route *r, const struct net_req *net);
+
+/* Whether the head announces a body. */
+bool announces_body(const struct net_req *net);
+
+/* Path parameters, query, limit and cursor, Idempotency-Key, body: all that a handler reads. */
+enum err read_input(struct exchange *x);
+
+/* --- reply.c --- */
+
+/* The error body. details may be NULL. */
+void error_envelope(struct buf *out, enum code code, struct str message,
+                    const struct field_error *details, int count, struct str request_id);
+
+/* The code that the client sees for a failure of cx, and the words to it. */
+enum code code_seen(const struct cx *cx, enum err e);
+struct str words_seen(const struct cx *cx, enum code code);
+
+/* Puts the error in the place of what the handler answered. */
+void reply_error(struct exchange *x, enum err e);
+
+/* Sends what is kept back. */
+void reply_send(struct exchange *x);
+
+/* Forgets what the handler answered, before it is run again. */
+void reply_reset(struct exchange *x);
+
+/* The headers that every answer of this exchange has, besides its own. */
+size_t reply_headers(struct exchange *x, struct net_header ret[REPLY_HEADERS]);
+
+/* The words of a request's id: the client's when fit to be repeated, else a new one. In the arena.
+ */
+struct str request_id_of(struct arena *a, const struct net_req *net);
+
+/* --- stream.c --- */
+
+/* After the handler: ends an open stream, with an "error" frame when it failed. */
+void stream_finish(struct exchange *x, enum err e);
+
+/* --- server.c --- */
+
+/* A label that lives as long as the process: "200". */
+const char *status_label(int status);
+
+#endif
