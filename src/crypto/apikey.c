@@ -52,9 +52,9 @@ static void write_random(char ret[RANDOM_SIGNS])
     mem_wipe(bytes, sizeof(bytes));
 }
 
-enum err apikey_make(struct cx *cx, struct apikey *ret)
+enum err apikey_make(struct cx *cx, struct apikey_new *ret)
 {
-    SCOPED(apikey_fini) struct apikey key = {};
+    SCOPED(apikey_fini) struct apikey_new key = {};
     memcpy(key.text, mark, MARK_SIGNS);
     write_random(key.text + MARK_SIGNS);
     write_check(key.text + MARK_SIGNS, key.text + MARK_SIGNS + RANDOM_SIGNS);
@@ -66,7 +66,7 @@ enum err apikey_make(struct cx *cx, struct apikey *ret)
     return ERR_OK;
 }
 
-void apikey_fini(struct apikey *key)
+void apikey_fini(struct apikey_new *key)
 {
     mem_wipe(key, sizeof(*key));
 }
@@ -93,7 +93,7 @@ struct str apikey_prefix(struct str text)
     return str_sub(text, 0, APIKEY_PREFIX);
 }
 
-enum err apikey_verify(struct cx *cx, struct str text, struct str stored, bool *ret_same)
+enum err apikey_matches(struct cx *cx, struct str text, struct str stored, bool *ret_same)
 {
     if (!apikey_well_formed(text)) {
         *ret_same = false;

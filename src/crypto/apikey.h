@@ -13,7 +13,7 @@ enum {
 };
 
 /* A new key. text is the secret, shown once; ended with apikey_fini, which wipes it. */
-struct apikey {
+struct apikey_new {
     char text[APIKEY_SIGNS + 1];
     struct str prefix; /* in the arena, like the two below */
     struct str last_four;
@@ -21,8 +21,8 @@ struct apikey {
 };
 
 /* Makes and hashes a key. Blocks like scrypt_hash and fails like it. */
-enum err apikey_make(struct cx *cx, struct apikey *ret);
-void apikey_fini(struct apikey *key);
+enum err apikey_make(struct cx *cx, struct apikey_new *ret);
+void apikey_fini(struct apikey_new *key);
 
 /* Whether the text has the form of a key and its checksum is right; no look-up, no hashing. Any
  * thread. */
@@ -33,6 +33,6 @@ struct str apikey_prefix(struct str text);
 
 /* Whether text is the key whose hash is stored; false also when it is not well-formed, without
  * hashing. Blocks like scrypt_verify and fails like it. */
-enum err apikey_verify(struct cx *cx, struct str text, struct str stored, bool *ret_same);
+enum err apikey_matches(struct cx *cx, struct str text, struct str stored, bool *ret_same);
 
 #endif

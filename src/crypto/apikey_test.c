@@ -25,7 +25,7 @@ static int end(void **state)
 static void a_new_key_verifies(void **state)
 {
     struct cx *cx = *state;
-    SCOPED(apikey_fini) struct apikey key = {};
+    SCOPED(apikey_fini) struct apikey_new key = {};
     bool same = false;
     assert_int_equal(apikey_make(cx, &key), ERR_OK);
     const struct str text = str_of(key.text);
@@ -36,20 +36,20 @@ static void a_new_key_verifies(void **state)
     assert_true(str_starts(text, key.prefix));
     assert_true(str_ends(text, key.last_four));
     assert_true(str_starts(key.hash, STR("$scrypt$ln=12,r=8,p=1$")));
-    assert_int_equal(apikey_verify(cx, text, key.hash, &same), ERR_OK);
+    assert_int_equal(apikey_matches(cx, text, key.hash, &same), ERR_OK);
     assert_true(same);
 }
 
 static void another_key_does_not_verify(void **state)
 {
     struct cx *cx = *state;
-    SCOPED(apikey_fini) struct apikey a = {};
-    SCOPED(apikey_fini) struct apikey b = {};
+    SCOPED(apikey_fini) struct apikey_new a = {};
+    SCOPED(apikey_fini) struct apikey_new b = {};
     bool same = true;
     assert_int_equal(apikey_make(cx, &a), ERR_OK);
     assert_int_equal(apikey_make(cx, &b), ERR_OK);
     assert_string_not_equal(a.text, b.text);
-    assert_int_equal(apikey_verify(cx, str_of(a.text), b.hash, &same), ERR_OK);
+    assert_int_equal(apikey_matches(cx, str_of(a.text), b.hash, &same), ERR_OK);
     assert_false(same);
 }
 
@@ -90,7 +90,7 @@ static void a_malformed_key_is_refused_without_hashing(void **state)
     struct cx *cx = *state;
     bool same = true;
     /* Hashing would fail: what is stored is no hash. */
-    assert_int_equal(apikey_verify(cx, STR("mc_live_x"), STR("no hash"), &same), ERR_OK);
+    assert_int_equal(apikey_matches(cx, STR("mc_live_x"), STR("no hash"), &same), ERR_OK);
     assert_false(same);
 }
 
@@ -100,7 +100,7 @@ static void every_sign_occurs(void **state)
     struct cx *cx = *state;
     int seen[128] = {};
     for (int i = 0; i < 200; i++) {
-        SCOPED(apikey_fini) struct apikey key = {};
+        SCOPED(apikey_fini) struct apikey_new key = {};
         assert_int_equal(apikey_make(cx, &key), ERR_OK);
         for (int at = 8; at < 38; at++) {
             seen[(unsigned char)key.text[at] & 127]++;
@@ -117,7 +117,7 @@ static void fini_wipes(void **state)
 {
     struct cx *cx = *state;
     static const char zeros[APIKEY_SIGNS];
-    struct apikey key;
+    struct apikey_new key;
     assert_int_equal(apikey_make(cx, &key), ERR_OK);
     apikey_fini(&key);
     assert_memory_equal(key.text, zeros, sizeof(zeros));
