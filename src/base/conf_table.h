@@ -41,6 +41,13 @@ CONF_INT(job_threads,    "METACHAT_JOB_THREADS",    8, 1, 256, "threads", 0, "Ba
 CONF_SECTION("Secrets")
 CONF_INT(scrypt_per_core, "METACHAT_SCRYPT_PER_CORE", 2, 1, 64, "hashes", 0, "Keys and passwords that are hashed at once for each core; a key takes 4 MB while it is hashed, a password 128 MB.")
 CONF_INT(scrypt_queue,    "METACHAT_SCRYPT_QUEUE",    64, 0, 10000, "hashes", 0, "Keys and passwords that may wait to be hashed; beyond: 503.")
+CONF_INT(api_key_cache_size, "METACHAT_API_KEY_CACHE_SIZE", 10000, 64, 1000000, "keys", 0, "API keys whose verdict is kept in memory.")
+CONF_INT(api_key_cache_s,    "METACHAT_API_KEY_CACHE_S",    60, 1, 3600, "s", 0, "Age at which such a verdict is compared with the database again; a revocation by another process is noticed by then.")
+
+CONF_SECTION("Outgoing requests")
+CONF_STR(outgoing_allow,   "METACHAT_OUTGOING_ALLOW",   "", 0, 4096, 0, "Networks that URLs given by tenants may reach although they are not public, as a list of blocks: 10.1.0.0/16,127.0.0.1/32; empty: none.")
+CONF_STR(outgoing_ca_file, "METACHAT_OUTGOING_CA_FILE", "", 0, 1024, 0, "File of the certificate authorities that outgoing TLS trusts; empty: those of the system.")
+CONF_INT(outgoing_keep,    "METACHAT_OUTGOING_KEEP",    640, 0, 10000, "connections", 0, "Idle outgoing connections that are kept for the next request.")
 
 CONF_SECTION("Rate limits")
 CONF_INT(rate_read_per_min,   "METACHAT_RATE_READ_PER_MIN",   60000, 1, 100000000, "requests", 0, "Reads a minute for each key.")
@@ -68,11 +75,13 @@ CONF_INT(job_poll_ms,      "METACHAT_JOB_POLL_MS",      200, 10, 60000, "ms", 0,
 
 CONF_SECTION("Retention")
 CONF_INT(idempotency_hours, "METACHAT_IDEMPOTENCY_HOURS", 24, 1, 720, "hours", 0, "How long an Idempotency-Key is remembered.")
-CONF_INT(job_keep_hours,    "METACHAT_JOB_KEEP_HOURS",    24, 1, 8760, "hours", 0, "How long finished jobs are kept.")
+CONF_INT(job_keep_hours,    "METACHAT_JOB_KEEP_HOURS",    720, 1, 8760, "hours", 0, "How long jobs are kept that were put aside as dead.")
 CONF_INT(event_keep_days,   "METACHAT_EVENT_KEEP_DAYS",   90, 1, 3650, "days", 0, "How long events are kept.")
 
 CONF_SECTION("Knowledge")
 CONF_INT(document_max_bytes, "METACHAT_DOCUMENT_MAX_BYTES", 10485760, 1, 104857600, "bytes", 0, "Largest document.")
+CONF_INT(extract_timeout_ms, "METACHAT_EXTRACT_TIMEOUT_MS", 5000, 100, 600000, "ms", 0, "Longest time to read the text out of a document.")
+CONF_INT(extract_max_memory, "METACHAT_EXTRACT_MAX_MEMORY", 134217728, 1048576, 4294967296, "bytes", 0, "Most memory that reading the markup of a document may take.")
 CONF_INT(chunk_chars,        "METACHAT_CHUNK_CHARS",        900, 200, 8000, "bytes", 0, "Size of a passage that is aimed at.")
 CONF_INT(search_candidates,  "METACHAT_SEARCH_CANDIDATES",  2000, 10, 100000, "passages", 0, "Passages that are scored for one question at most.")
 CONF_NUM(search_min_coverage, "METACHAT_SEARCH_MIN_COVERAGE", 0.5, 0, 1, "share", 0, "Share of the question's content words that the passages must cover before the assistant says it knows.")
@@ -89,4 +98,9 @@ CONF_INT(llm_connect_timeout_ms, "METACHAT_LLM_CONNECT_TIMEOUT_MS", 5000, 100, 1
 CONF_INT(llm_stall_timeout_ms,   "METACHAT_LLM_STALL_TIMEOUT_MS",   20000, 100, 600000, "ms", 0, "Longest silence of a model provider.")
 CONF_INT(llm_max_attempts,       "METACHAT_LLM_MAX_ATTEMPTS",       3, 1, 10, "attempts", 0, "Attempts at one model call.")
 CONF_INT(llm_max_output,         "METACHAT_LLM_MAX_OUTPUT",         262144, 1024, 16777216, "bytes", 0, "Largest answer of a model.")
+CONF_INT(llm_backoff_ms,         "METACHAT_LLM_BACKOFF_MS",         500, 1, 60000, "ms", 0, "Pause before a second attempt at a model call; doubles each time, with jitter.")
+CONF_INT(llm_backoff_max_ms,     "METACHAT_LLM_BACKOFF_MAX_MS",     8000, 1, 600000, "ms", 0, "Longest pause between two attempts at a model call.")
+CONF_INT(turn_reserve_ms,        "METACHAT_TURN_RESERVE_MS",        3000, 10, 60000, "ms", 0, "Part of a turn's time that a model may not use: for the fallback and the commit.")
+CONF_INT(breaker_failures,       "METACHAT_BREAKER_FAILURES",       5, 1, 1000, "failures", 0, "Failures in a row after which a dependency is not called for a while.")
+CONF_INT(breaker_open_ms,        "METACHAT_BREAKER_OPEN_MS",        15000, 10, 3600000, "ms", 0, "How long a failing dependency is left alone.")
 // clang-format on
