@@ -49,7 +49,7 @@ analyze:
 
 format:
 	@scripts/deps.sh analyze
-	@find src tools tests bench -name '*.[ch]' -exec clang-format -i {} +
+	@find src tools tests -path "*/node_modules" -prune -o -name '*.[ch]' -exec clang-format -i {} +
 
 clean:
 	@rm -rf build build-*
