@@ -55,6 +55,7 @@ static void accept_head(struct conn *c, struct net_req *req, bool body_began)
     s->callbacks.on_head(s->callbacks.arg, req, &plan);
     if (plan.refuse) {
         const struct refusal r = {plan.refuse, plan.code, code_info(plan.code)->doc};
+        req->refuse_header = plan.refuse_header;
         conn_refuse(c, r, plan.retry_after_s, req);
         return;
     }

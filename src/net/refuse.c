@@ -57,6 +57,12 @@ void conn_refuse(struct conn *c, struct refusal refusal, int retry_after_s, stru
                          &content_type);
     }
     refusal_head(&head, refusal.status, id, content_type, retry_after_s);
+    for (size_t i = 0; i < call->refusal_header_count; i++) {
+        answer_header(&head, call->refusal_headers[i].name, call->refusal_headers[i].value);
+    }
+    if (req && req->refuse_header.name.n) {
+        answer_header(&head, req->refuse_header.name, req->refuse_header.value);
+    }
     buf_fmt(&head, "Content-Length: %zu\r\n", body.n);
     /* Without the end of this request nobody knows where the next one begins. */
     const bool whole = req && req->http1.complete;
