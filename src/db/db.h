@@ -137,8 +137,8 @@ bool db_is_null(const struct db_rows *rows, size_t row, size_t column);
 
 struct cx *db_tx_cx(const struct db_tx *tx);
 
-/* One pointer that a room keeps with the transaction (the ledger: its events not yet numbered). NULL
- * at the begin; what it points to lives in the arena of cx. */
+/* One pointer that a room keeps with the transaction (the ledger: its events not yet numbered).
+ * NULL at the begin; what it points to lives in the arena of cx. */
 void **db_tx_slot(struct db_tx *tx);
 
 /* Something that others will want to know once the transaction is durable. */

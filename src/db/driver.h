@@ -29,7 +29,7 @@ struct db_tx {
     int line;
     bool ended;
     struct db_notes notes;
-    void *slot; /* db_tx_slot */
+    void *slot;  /* db_tx_slot */
     void *conn;  /* the driver's connection, from begin to end */
     void *group; /* SQLite: the batch whose fate this write shares */
 };
