@@ -35,8 +35,8 @@ check "sql: platform statements are the known" same tests/snap/platform_sql.txt 
 check "format: clang-format changes nothing" clang-format --dry-run --Werror "${c_files[@]}"
 check "shell scripts"                       shellcheck scripts/*.sh web/build.sh .ci/run
 check "demo: every expected fact is there"  node demo/check.js
-check "metachat.env.example is up to date"  same metachat.env.example "$build/metachat" config print --example
-check "docs/configuration.md is up to date" same docs/configuration.md "$build/metachat" config print --markdown
+check "metachat.env.example is up to date"  same metachat.env.example "$build/metachat" config example
+check "docs/configuration.md is up to date" same docs/configuration.md "$build/metachat" config docs
 
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -1,14 +1,15 @@
 #!/bin/bash
 # Fuzzes every target for some seconds, from its corpus in tests/fuzz/corpus: scripts/fuzz.sh SECONDS
-# A find is left in build-fuzz/finds; put it into the corpus together with its repair.
+# A find is left in BUILD-fuzz/finds; put it into the corpus together with its repair.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 seconds=$1
-build=build-fuzz finds=build-fuzz/finds
+build=${BUILD:-build}-fuzz
+finds=$build/finds
 passed=0 failed=0
 
-CC=clang TESTS=false scripts/build.sh $build -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false || exit 1
-mkdir -p $finds
+CC=clang TESTS=false scripts/build.sh "$build" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false || exit 1
+mkdir -p "$finds"
 
 one() { # program
     local name seeds grown

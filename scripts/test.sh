@@ -51,18 +51,19 @@ show_end() { # name, exit status, limit
 }
 
 node_tests() { # folder
-    echo node --test --test-reporter=./tests/lib/reporter.js --test-timeout=300000 "tests/$1"/*.test.js
+    echo node --test --test-reporter=./tests/lib/reporter.js "tests/$1"/*.test.js
 }
 
 mkdir -p "$logs"
-prepare scripts/build_suites.sh "$build" build-asan
-asan=(env METACHAT_BIN=build-asan/metachat)
+prepare scripts/build_suites.sh "$build" "$build-asan"
+asan=(env "METACHAT_BIN=$build-asan/metachat")
+export METACHAT_BIN=$build/metachat
 
 # shellcheck disable=SC2046 # node_tests gives words
 if [[ $mode != long ]]; then
     suite checks       300 scripts/checks.sh
     suite unit         300 scripts/unit.sh "$build"
-    suite unit-asan    600 scripts/unit.sh build-asan
+    suite unit-asan    600 scripts/unit.sh "$build-asan"
     suite harness       60 $(node_tests lib)
     suite integration  600 $(node_tests integration)
     suite integration-asan 900 "${asan[@]}" $(node_tests integration)

@@ -50,8 +50,9 @@ __attribute__((noreturn)) static void give_up(const char *what, const char *path
 static const char *content_type(const char *path)
 {
     for (size_t i = 0; i < COUNT(content_types); i++) {
-        if (str_ends(str_of(path), str_of(content_types[i].ending)))
+        if (str_ends(str_of(path), str_of(content_types[i].ending))) {
             return content_types[i].type;
+        }
     }
     return "application/octet-stream";
 }
@@ -80,20 +81,24 @@ static void walk_folder(struct walk *w, const char *folder)
 {
     const char *place = on_disk(w, folder);
     DIR *dir = opendir(place);
-    if (!dir)
+    if (!dir) {
         give_up("cannot open", place);
+    }
     buf_fmt(&w->depfile, " %s", place);
     for (struct dirent *e; (e = readdir(dir));) {
-        if (e->d_name[0] == '.')
+        if (e->d_name[0] == '.') {
             continue;
+        }
         const char *path = join(w, folder, e->d_name);
         struct stat st;
-        if (stat(on_disk(w, path), &st))
+        if (stat(on_disk(w, path), &st)) {
             give_up("cannot read", path);
-        if (S_ISDIR(st.st_mode))
+        }
+        if (S_ISDIR(st.st_mode)) {
             walk_folder(w, path);
-        else if (str_ends(str_of(path), w->ending))
+        } else if (str_ends(str_of(path), w->ending)) {
             add_file(w, path);
+        }
     }
     closedir(dir);
 }
@@ -107,13 +112,16 @@ static struct buf read_file(const char *place)
 {
     struct buf bytes = buf_make(64 * MB);
     FILE *f = fopen(place, "rb");
-    if (!f)
+    if (!f) {
         give_up("cannot open", place);
+    }
     char part[16 * 1024];
-    for (size_t n; (n = fread(part, 1, sizeof(part), f)) > 0;)
+    for (size_t n; (n = fread(part, 1, sizeof(part), f)) > 0;) {
         buf_add(&bytes, part, n);
-    if (ferror(f) || bytes.full)
+    }
+    if (ferror(f) || bytes.full) {
         give_up("cannot read", place);
+    }
     fclose(f);
     return bytes;
 }
@@ -126,14 +134,15 @@ static void write_file(struct walk *w, size_t i, FILE *out, struct buf *rows)
     buf_fmt(&w->depfile, " %s", place);
 
     fprintf(out, "static const unsigned char file_%zu[] = {", i);
-    for (size_t k = 0; k < bytes.n; k++)
+    for (size_t k = 0; k < bytes.n; k++) {
         fprintf(out, "%s%u,", k % 32 ? "" : "\n", (unsigned char)bytes.p[k]);
+    }
     fprintf(out, "0};\n");
 
     uint8_t digest[HASH_BYTES];
     hash_sha256(bytes.p, bytes.n, digest);
     struct str etag = str_hex(w->arena, digest, sizeof(digest));
-    buf_fmt(rows, "    {\"%s\", \"%s\",\n     \"%s\", file_%zu, %zu},\n", w->files[i],
+    buf_fmt(rows, "    {\"%s\", \"%s\",\n     \"\\\"%s\\\"\", file_%zu, %zu},\n", w->files[i],
             content_type(w->files[i]), etag.p, i, bytes.n);
 }
 
@@ -141,8 +150,9 @@ static void write_array(struct walk *w, const char *symbol, FILE *out)
 {
     SCOPED(buf_fini) struct buf rows = buf_make(16 * MB);
     fprintf(out, "#include \"base/embed.h\"\n\n");
-    for (size_t i = 0; i < w->count; i++)
+    for (size_t i = 0; i < w->count; i++) {
         write_file(w, i, out, &rows);
+    }
     fprintf(out, "extern const struct embed_file %s[];\nextern const size_t %s_count;\n", symbol,
             symbol);
     fprintf(out, "const struct embed_file %s[] = {\n%.*s};\n", symbol, STR_ARG(buf_view(&rows)));
@@ -152,15 +162,17 @@ static void write_array(struct walk *w, const char *symbol, FILE *out)
 static FILE *create(const char *path)
 {
     FILE *f = fopen(path, "w");
-    if (!f)
+    if (!f) {
         give_up("cannot write", path);
+    }
     return f;
 }
 
 static void finish(FILE *f, const char *path)
 {
-    if (ferror(f) | fclose(f))
+    if (ferror(f) | fclose(f)) {
         give_up("cannot write", path);
+    }
 }
 
 int main(int argc, char **argv)
