@@ -32,6 +32,7 @@ mapfile -t floor_files < <(find src -name '*.[ch]' | sort)
 check "floors: nobody includes upward"      awk -f tools/floors.awk src/FLOORS "${floor_files[@]}"
 check "lint: the house's rules"             awk -f tools/lint.awk "${floor_files[@]}"
 check "sql: platform statements are the known" same tests/snap/platform_sql.txt awk -f tools/sql.awk "${floor_files[@]}"
+check "the checkers refuse planted breaches" tests/tools_test.sh
 check "format: clang-format changes nothing" clang-format --dry-run --Werror "${c_files[@]}"
 check "shell scripts"                       shellcheck scripts/*.sh web/build.sh .ci/run
 check "demo: every expected fact is there"  node demo/check.js

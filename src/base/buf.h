@@ -24,6 +24,7 @@ void buf_fini(struct buf *b);
 /* Empty again; keeps its memory. */
 void buf_reset(struct buf *b);
 
+/* Append, wholly or not at all. */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, struct str s);
 void buf_cstr(struct buf *b, const char *s);

@@ -12,6 +12,7 @@
 #define HOUR_US   (60 * MINUTE_US)
 #define DAY_US    (24 * HOUR_US)
 
+/* Now, in microseconds. */
 int64_t clock_wall_us(void);
 int64_t clock_mono_us(void);
 

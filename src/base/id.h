@@ -21,6 +21,7 @@ struct tenant_id {
  * thread. */
 struct uuid uuid_new(void);
 
+/* The nil uuid (all zero) stands for none. */
 bool uuid_is_nil(struct uuid u);
 bool uuid_eq(struct uuid a, struct uuid b);
 

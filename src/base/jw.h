@@ -21,6 +21,7 @@ void jw_raw(struct buf *b, struct str json); /* already JSON */
 void jw_id(struct buf *b, struct uuid id);
 void jw_time(struct buf *b, int64_t wall_us);
 
+/* A key and its value. */
 void jw_member_str(struct buf *b, const char *key, struct str s);
 void jw_member_i64(struct buf *b, const char *key, int64_t v);
 void jw_member_f64(struct buf *b, const char *key, double v);

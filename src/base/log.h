@@ -42,6 +42,7 @@ void log_fields(const struct cx *cx, enum log_level level, const char *event,
  * faults and for dependencies (5xx), INFO for the caller's (4xx). */
 void log_failure(struct cx *cx, const char *event, enum err e);
 
+/* Lines below the level are not written; LOG_INFO at start. */
 void log_set_level(enum log_level level);
 
 /* Where lines go (default: standard error); for tests. fd stays the caller's. */

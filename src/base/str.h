@@ -18,6 +18,7 @@ struct str {
 /* A view of a NUL-terminated string; NULL gives the empty text. */
 struct str str_of(const char *s);
 
+/* The same bytes. */
 bool str_eq(struct str a, struct str b);
 bool str_is(struct str a, const char *b);
 
