@@ -8,7 +8,7 @@
 #   - a statement whose scope is none of the two.
 # A statement is made by DB_TENANT_SQL or DB_PLATFORM_SQL, or, where the two databases need different
 # texts, as { .sql = …, .scope = DB_TENANT or DB_PLATFORM, .pg = … }.
-# Tests and their fixtures are not looked at.
+# Tests and their fixtures are not looked at, nor db/db.h, which defines the two.
 
 function complain(text) {
     print file ": " text | "cat 1>&2"
@@ -146,7 +146,7 @@ FNR == 1 {
     in_comment = 0
 }
 
-FILENAME !~ /_(test|fixture)\.[ch]$/ {
+FILENAME !~ /(_(test|fixture)\.[ch]|(^|\/)db\/db\.h)$/ {
     add_line($0)
 }
 
