@@ -13,6 +13,9 @@
 /* Whether a connection to the address is allowed. */
 bool guard_allows(const struct sockaddr *address);
 
+/* The same for a numeric address as text; false for anything else. */
+bool guard_allows_text(struct str address);
+
 /* Sets the exceptions: "10.0.0.0/8,127.0.0.1/32,::1/128"; false (and the first bad part) when
  * malformed. At start. */
 bool guard_set_exceptions(struct str list, struct str *ret_bad);

@@ -38,7 +38,7 @@ struct net_req {
     int64_t started_us;
     void *user;
     struct net_header refuse_header; /* of the plan that refused it */
-    atomic_bool gone; /* the client left before the answer */
+    atomic_bool gone;                /* the client left before the answer */
     _Atomic(struct cancel *) cancel;
     struct post post;
     char peer[ADDRESS_TEXT];

@@ -1,6 +1,7 @@
 #include "net/server_fixture.h"
 
 #include "base/clock.h"
+#include "net/listener.h"
 
 #include <setjmp.h>
 #include <sys/socket.h>
@@ -78,12 +79,469 @@ static void takes_a_request_byte_by_byte(void **state)
     (void)close(fd);
 }
 
+struct malformed {
+    const char *what;
+    int status;
+    struct str bytes;
+};
+
+#define CHUNKED "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static const struct malformed malformed[] = {
+#define MALFORMED_HEAD(what, status, bytes) {what, status, {"" bytes, sizeof(bytes) - 1}},
+#define MALFORMED_BODY(what, bytes)         {what, 400, {CHUNKED bytes, sizeof(CHUNKED bytes) - 1}},
+#include "net/malformed_table.h"
+#undef MALFORMED_HEAD
+#undef MALFORMED_BODY
+};
+
+/* Each is refused and ends its connection, so that nothing behind it is ever taken for a request.
+ */
+static void refuses_malformed_framing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(malformed); i++) {
+        SCOPED(buf_fini) struct buf bytes = buf_make(4 * KB);
+        buf_str(&bytes, malformed[i].bytes);
+        buf_cstr(&bytes, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+        SCOPED(buf_fini) struct buf a = client_exchange(&f, buf_view(&bytes));
+        if (status_of(&a) != malformed[i].status || !has(&a, "Connection: close") ||
+            !has(&a, "MALFORMED_REQUEST") || has(&a, "smuggled")) {
+            fail_msg("%s: %.*s", malformed[i].what, STR_ARG(buf_view(&a)));
+        }
+    }
+}
+
+static void answers_pipelined_requests_in_order(void **state)
+{
+    (void)state;
+    const int fd = client_connect(&f);
+    client_send_text(fd, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+                         "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+                         "GET /held HTTP/1.1\r\nHost: x\r\n\r\n"
+                         "GET /4 HTTP/1.1\r\nHost: x\r\n\r\nGET /5 HTT");
+    struct net_req *held = fixture_take(&f);
+    SCOPED(buf_fini) struct buf one = client_answer(fd);
+    SCOPED(buf_fini) struct buf two = client_answer(fd);
+    assert_true(has(&one, "GET /1"));
+    assert_true(has(&two, "POST /2\nabc"));
+    net_reply(&held, 200, NULL, 0, net_bytes_new(STR("third")));
+    assert_null(held);
+    SCOPED(buf_fini) struct buf three = client_answer(fd);
+    SCOPED(buf_fini) struct buf four = client_answer(fd);
+    assert_true(has(&three, "third"));
+    assert_true(has(&four, "GET /4"));
+    ask(fd, "P/1.1\r\nHost: x\r\n\r\n", 200, "GET /5");
+    (void)close(fd);
+}
+
+/* More requests in one go than one read takes, sent while the first is still out. */
+static void bounds_what_is_kept_of_a_pipeline(void **state)
+{
+    (void)state;
+    enum { MANY = 10000 };
+    const int fd = client_connect(&f);
+    SCOPED(buf_fini) struct buf all = buf_make(MB);
+    for (int i = 0; i < MANY; i++) {
+        buf_cstr(&all, "GET /empty HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    buf_cstr(&all, "GET /end HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    client_send(fd, buf_view(&all));
+    SCOPED(buf_fini) struct buf answers = client_rest(fd);
+    int count = 0;
+    for (ptrdiff_t at = -1;
+         (at = str_find(buf_view(&answers), STR("HTTP/1.1 204"), (size_t)(at + 1))) >= 0;) {
+        count++;
+    }
+    assert_int_equal(count, MANY);
+    assert_true(has(&answers, "GET /end"));
+    (void)close(fd);
+}
+
+static void answers_without_a_body(void **state)
+{
+    (void)state;
+    const int fd = client_connect(&f);
+    client_send_text(fd,
+                     "HEAD /abc HTTP/1.1\r\nHost: x\r\n\r\nGET /empty HTTP/1.1\r\nHost: x\r\n\r\n"
+                     "HEAD /no HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    SCOPED(buf_fini) struct buf a = client_rest(fd);
+    assert_true(has(&a, "Content-Length: 10\r\n"));
+    assert_false(has(&a, "HEAD /abc\n"));
+    assert_true(has(&a, "HTTP/1.1 204 No Content\r\n"));
+    assert_false(has(&a, "never sent"));
+    assert_true(has(&a, "HTTP/1.1 401 Unauthorized\r\n"));
+    assert_false(has(&a, "401 UNAUTHORIZED"));
+    (void)close(fd);
+}
+
+static void speaks_http_1_0(void **state)
+{
+    (void)state;
+    SCOPED(buf_fini) struct buf a = client_exchange(&f, STR("GET /a HTTP/1.0\r\n\r\n"));
+    assert_int_equal(status_of(&a), 200);
+    assert_true(has(&a, "Connection: close"));
+    const int fd = client_connect(&f);
+    ask(fd, "GET /b HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, "Connection: keep-alive");
+    ask(fd, "GET /c HTTP/1.0\r\n\r\n", 200, "GET /c");
+    (void)close(fd);
+}
+
+static void shows_date_and_peer(void **state)
+{
+    (void)state;
+    const int fd = client_connect(&f);
+    ask(fd, "GET /peer HTTP/1.1\r\nHost: x\r\n\r\n", 200, "\r\n\r\n127.0.0.1");
+    ask(fd, "GET /peer HTTP/1.1\r\nHost: x\r\n\r\n", 200, " GMT\r\n");
+    (void)close(fd);
+}
+
+static void refuses_large_bodies_so_that_the_client_sees_it(void **state)
+{
+    (void)state;
+    SCOPED(buf_fini) struct buf big = buf_make(16 * MB);
+    buf_cstr(&big, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n");
+    while (big.n < 8 * MB) {
+        buf_cstr(&big, "0123456789012345678901234567890123456789012345678901234567890123");
+    }
+    SCOPED(buf_fini) struct buf a = client_exchange(&f, buf_view(&big));
+    assert_int_equal(status_of(&a), 413);
+    assert_true(has(&a, "PAYLOAD_TOO_LARGE"));
+    SCOPED(buf_fini)
+    struct buf b = client_exchange(
+        &f, STR("POST /tiny HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                "8\r\n01234567\r\n8\r\n01234567\r\n0\r\n\r\n"));
+    assert_int_equal(status_of(&b), 413);
+}
+
+static void sends_100_continue_only_when_the_body_is_wanted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        int status;
+    } rows[] = {
+        {"POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", 100},
+        {"POST /no HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", 401},
+        {"POST /tiny HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 99\r\n\r\n",
+         413},
+        {"GET /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n", 200},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const int fd = client_connect(&f);
+        ask(fd, rows[i].head, rows[i].status, "");
+        if (rows[i].status == 100) {
+            ask(fd, "hello", 200, "POST /a\nhello");
+        }
+        (void)close(fd);
+    }
+}
+
+static void refuses_by_plan(void **state)
+{
+    (void)state;
+    const int fd = client_connect(&f);
+    ask(fd, "GET /no HTTP/1.1\r\nHost: x\r\nX-Request-Id: abc-1\r\n\r\n", 401,
+        "X-Request-Id: abc-1\r\n");
+    ask(fd, "GET /busy HTTP/1.1\r\nHost: x\r\n\r\n", 503, "Retry-After: 7\r\n");
+    ask(fd, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "GET /a");
+    ask(fd, "POST /busy HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", 503,
+        "Connection: close");
+    (void)close(fd);
+}
+
+static void bounds_heads(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *start;
+        const char *end;
+        size_t n;
+        int status;
+    } rows[] = {
+        {"GET /", "", 100 * KB, 414},
+        {"GET /", " HTTP/1.1\r\nHost: x\r\n\r\n", 9 * KB, 414},
+        {"GET / HTTP/1.1\r\nHost: x\r\nA: ", "", 100 * KB, 431},
+        {"GET / HTTP/1.1\r\nHost: x\r\nA: ", "\r\n\r\n", 17 * KB, 431},
+        {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: ", "\r\n\r\n", 15 * KB, 200},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        SCOPED(buf_fini) struct buf b = buf_make(MB);
+        buf_cstr(&b, rows[i].start);
+        while (b.n < rows[i].n) {
+            buf_char(&b, 'a');
+        }
+        buf_cstr(&b, rows[i].end);
+        SCOPED(buf_fini) struct buf a = client_exchange(&f, buf_view(&b));
+        assert_int_equal(status_of(&a), rows[i].status);
+    }
+}
+
+/* --- with limits of their own --- */
+
+static void start_with(struct net_limits l)
+{
+    fixture_start(&f, &l);
+}
+
+static void ends_what_is_too_slow(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        int status;
+    } rows[] = {
+        {"", 0},
+        {"GET / HT", 408},
+        {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe", 408},
+        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+    };
+    struct net_limits l = fixture_limits();
+    l.head_timeout_us = l.body_timeout_us = l.idle_timeout_us = 50 * MS_US;
+    start_with(l);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        SCOPED(buf_fini) struct buf a = client_exchange(&f, str_of(rows[i].bytes));
+        assert_int_equal(status_of(&a), rows[i].status);
+        assert_true(rows[i].status != 408 || has(&a, "REQUEST_TIMEOUT"));
+    }
+    (void)stop(NULL);
+}
+
+/* A byte now and then does not keep a body going. */
+static void ends_a_body_that_trickles(void **state)
+{
+    (void)state;
+    struct net_limits l = fixture_limits();
+    l.body_timeout_us = 100 * MS_US;
+    start_with(l);
+    const int fd = client_connect(&f);
+    const struct timeval short_wait = {.tv_usec = 10 * 1000};
+    char c;
+    client_send_text(fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n");
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &short_wait, sizeof(short_wait)), 0);
+    int sent = 0;
+    do {
+        client_send_text(fd, "a");
+    } while (recv(fd, &c, 1, MSG_PEEK) < 0 && ++sent < 500);
+    SCOPED(buf_fini) struct buf a = client_answer(fd);
+    assert_int_equal(status_of(&a), 408);
+    (void)close(fd);
+    (void)stop(NULL);
+}
+
+static void ends_who_does_not_read(void **state)
+{
+    (void)state;
+    struct net_limits l = fixture_limits();
+    l.write_timeout_us = 50 * MS_US;
+    start_with(l);
+    const int fd = client_connect(&f);
+    client_send_text(fd, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct net_req *r = fixture_take(&f);
+    SCOPED(buf_fini) struct buf big = buf_make(32 * MB);
+    buf_wrote(&big, buf_room(&big, 31 * MB) ? 31 * MB : 0);
+    net_reply(&r, 200, NULL, 0, net_bytes_take(&big));
+    int connections = 1;
+    int streams = 0;
+    while (connections) { /* the write timeout ends this */
+        net_server_load(f.server, &connections, &streams);
+    }
+    (void)close(fd);
+    (void)stop(NULL);
+}
+
+static void stops_accepting_at_the_cap(void **state)
+{
+    (void)state;
+    struct net_limits l = fixture_limits();
+    l.max_connections = 2;
+    start_with(l);
+    const int a = client_connect(&f);
+    const int b = client_connect(&f);
+    ask(a, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    ask(b, "GET /b HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    const int c = client_connect(&f);
+    client_send_text(c, "GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
+    ask(a, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    char byte;
+    assert_true(recv(c, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0);
+    (void)close(a);
+    SCOPED(buf_fini) struct buf answer = client_answer(c);
+    assert_true(has(&answer, "GET /c"));
+    (void)close(b);
+    (void)close(c);
+    (void)stop(NULL);
+}
+
+/* --- a client that leaves --- */
+
+static void note_cancelled(void *arg)
+{
+    (void)pthread_mutex_lock(&f.lock);
+    *(int *)arg += 1;
+    (void)pthread_cond_broadcast(&f.changed);
+    (void)pthread_mutex_unlock(&f.lock);
+}
+
+static void tells_who_watches_that_the_client_left(void **state)
+{
+    (void)state;
+    int cancelled = 0;
+    const int fd = client_connect(&f);
+    client_send_text(fd, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct net_req *r = fixture_take(&f);
+    struct cancel *c = net_req_watch(r);
+    assert_false(cancel_is(c));
+    cancel_on(c, note_cancelled, &cancelled);
+    (void)close(fd);
+    fixture_wait(&f, &cancelled, 1);
+    assert_true(cancel_is(c));
+    cancel_off(c);
+    net_reply(&r, 200, NULL, 0, net_bytes_new(STR("for nobody")));
+}
+
+static void survives_clients_that_leave(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        const struct linger reset = {.l_onoff = 1};
+        const int fd = client_connect(&f);
+        client_send_text(fd, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+        struct net_req *r = fixture_take(&f);
+        if (i % 2) {
+            assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+        }
+        (void)close(fd);
+        if (i % 3 == 0) {
+            const struct cancel *c = net_req_watch(r);
+            while (i % 2 && !cancel_is(c)) {
+            }
+        }
+        net_reply(&r, 200, NULL, 0, net_bytes_new(STR("for nobody")));
+        const int whole = client_connect(&f);
+        ask(whole, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "GET /a");
+        (void)close(whole);
+    }
+}
+
+static void answers_a_client_that_closed_its_sending_half(void **state)
+{
+    (void)state;
+    const int fd = client_connect(&f);
+    client_send_text(fd, "GET /held HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+    (void)shutdown(fd, SHUT_WR);
+    struct net_req *r = fixture_take(&f);
+    net_reply(&r, 200, NULL, 0, net_bytes_new(STR("first")));
+    SCOPED(buf_fini) struct buf a = client_rest(fd);
+    assert_true(has(&a, "first") && has(&a, "GET /2"));
+    (void)close(fd);
+}
+
+/* --- answers from many threads --- */
+
+static void *reply_from_here(void *arg)
+{
+    struct net_req *r = arg;
+    net_reply(&r, 200, NULL, 0, net_bytes_new(STR("from a thread")));
+    return NULL;
+}
+
+static void takes_answers_from_any_thread(void **state)
+{
+    (void)state;
+    enum { THREADS = 16 };
+    for (int round = 0; round < 20; round++) {
+        int fds[THREADS];
+        pthread_t threads[THREADS];
+        for (int i = 0; i < THREADS; i++) {
+            fds[i] = client_connect(&f);
+            client_send_text(fds[i], "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+        }
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, reply_from_here, fixture_take(&f)),
+                             0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            SCOPED(buf_fini) struct buf a = client_answer(fds[i]);
+            assert_true(has(&a, "from a thread"));
+            (void)pthread_join(threads[i], NULL);
+            (void)close(fds[i]);
+        }
+    }
+}
+
+/* --- values cannot end their line --- */
+
+static void keeps_headers_on_their_line(void **state)
+{
+    (void)state;
+    const int fd = client_connect(&f);
+    client_send_text(fd, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct net_req *r = fixture_take(&f);
+    const struct net_header h = {STR("A"), STR("b\r\nEvil: c\n\td")};
+    net_reply(&r, 200, &h, 1, NULL);
+    SCOPED(buf_fini) struct buf a = client_answer(fd);
+    assert_true(has(&a, "\r\nA: b  Evil: c \td\r\n"));
+    assert_true(has(&a, "Content-Length: 0\r\n"));
+    (void)close(fd);
+}
+
+static void says_why_it_cannot_listen(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *where;
+        const char *why;
+    } rows[] = {
+        {"nonsense", "must look like"},
+        {"127.0.0.1", "must look like"},
+        {"127.0.0.1:x", "must look like"},
+        {"::1:80", "must look like"},
+        {":80", "must look like"},
+        {"127.0.0.1:65536", "must look like"},
+        {"192.0.2.1:3007", "does not have the address"},
+        {"no-such-host.invalid:80", "not known"},
+    };
+    for (size_t i = 0; i <= COUNT(rows); i++) {
+        const bool twice = i == COUNT(rows);
+        const char *where = twice ? net_server_address(f.server) : rows[i].where;
+        SCOPED(buf_fini) struct buf why = buf_make(1000);
+        int fd;
+        assert_true(listener_open(where, &fd, &why) != ERR_OK);
+        if (!has(&why, twice ? "another program has this port" : rows[i].why)) {
+            fail_msg("%s: %s", where, why.p);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_alive, start, stop),
         cmocka_unit_test_setup_teardown(decodes_chunks, start, stop),
         cmocka_unit_test_setup_teardown(takes_a_request_byte_by_byte, start, stop),
+        cmocka_unit_test_setup_teardown(refuses_malformed_framing, start, stop),
+        cmocka_unit_test_setup_teardown(answers_pipelined_requests_in_order, start, stop),
+        cmocka_unit_test_setup_teardown(bounds_what_is_kept_of_a_pipeline, start, stop),
+        cmocka_unit_test_setup_teardown(answers_without_a_body, start, stop),
+        cmocka_unit_test_setup_teardown(speaks_http_1_0, start, stop),
+        cmocka_unit_test_setup_teardown(shows_date_and_peer, start, stop),
+        cmocka_unit_test_setup_teardown(refuses_large_bodies_so_that_the_client_sees_it, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(sends_100_continue_only_when_the_body_is_wanted, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(refuses_by_plan, start, stop),
+        cmocka_unit_test_setup_teardown(bounds_heads, start, stop),
+        cmocka_unit_test(ends_what_is_too_slow),
+        cmocka_unit_test(ends_a_body_that_trickles),
+        cmocka_unit_test(ends_who_does_not_read),
+        cmocka_unit_test(stops_accepting_at_the_cap),
+        cmocka_unit_test_setup_teardown(tells_who_watches_that_the_client_left, start, stop),
+        cmocka_unit_test_setup_teardown(survives_clients_that_leave, start, stop),
+        cmocka_unit_test_setup_teardown(answers_a_client_that_closed_its_sending_half, start, stop),
+        cmocka_unit_test_setup_teardown(takes_answers_from_any_thread, start, stop),
+        cmocka_unit_test_setup_teardown(keeps_headers_on_their_line, start, stop),
+        cmocka_unit_test_setup_teardown(says_why_it_cannot_listen, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
