@@ -210,6 +210,8 @@ class Stream {
     this.res = res;
     this.request = request;
     this.how = behaviour;
+    this.closed = false;
+    res.on('close', () => (this.closed = true));
     this.withUsage = request.body.stream_options?.include_usage === true;
     this.common = {
       id: newId('chatcmpl'),
@@ -240,7 +242,7 @@ class Stream {
   async #pieces(text) {
     const { cutAfter, stallAfter, garbageAfter, endless, pieceMs } = this.how;
     const pieces = inPieces(text, this.how.pieceChars);
-    for (let n = 0; endless ? !this.res.closed : n < pieces.length; n++) {
+    for (let n = 0; endless ? !this.closed : n < pieces.length; n++) {
       if (n === cutAfter) return this.#cut();
       if (n === stallAfter) return false;
       if (n === garbageAfter) await this.#garbage();
@@ -250,7 +252,7 @@ class Stream {
     // A place behind the last piece still counts, so that short answers can be spoilt too.
     if (garbageAfter >= pieces.length) await this.#garbage();
     if (cutAfter >= pieces.length) return this.#cut();
-    return !(stallAfter >= pieces.length) && !this.res.closed;
+    return !(stallAfter >= pieces.length) && !this.closed;
   }
 
   #cut() {
@@ -291,7 +293,7 @@ class Stream {
 
   /* Waits while the caller does not read, and gives up when it has left. */
   #out(bytes) {
-    if (this.res.closed || this.res.write(bytes)) return undefined;
+    if (this.closed || this.res.write(bytes)) return undefined;
     return new Promise((done) => {
       const go = () => {
         this.res.off('drain', go).off('close', go);

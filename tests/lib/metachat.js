@@ -8,10 +8,12 @@
  * Environment: METACHAT_BIN (build/metachat). */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Api } from './api.js';
-import { freePort, scratchFolder } from './scratch.js';
+import { freePort } from './scratch.js';
 import { waitFor } from './wait.js';
 
 export const root = resolve(fileURLToPath(import.meta.url), '../../..');
@@ -43,10 +45,10 @@ export class Metachat {
 
   /** args: how to start it. env: settings on top of the test's own. data: a folder to take over. */
   static async start(scope, { args = ['serve', '--migrate'], env = {}, data } = {}) {
-    const folder = await scratchFolder(scope);
+    const folder = await mkdtemp(join(tmpdir(), 'metachat-test-'));
     const mc = new Metachat(data ?? join(folder, 'data'), await freePort(), env);
     mc.folder = folder;
-    scope.after(() => mc.#finish());
+    scope.after(() => mc.#finish().finally(() => rm(folder, { recursive: true, force: true })));
     await mc.start(args);
     return mc;
   }
@@ -128,7 +130,7 @@ export class Metachat {
   }
 
   async apiKey(tenantId, { scopes } = {}) {
-    const chosen = scopes ? ['--scopes', scopes.join(',')] : [];
+    const chosen = scopes ? ['--scopes', scopes.join(' ')] : [];
     return (await this.runJson('apikey', 'create', '--tenant', tenantId, ...chosen)).apiKey;
   }
 

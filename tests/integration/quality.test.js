@@ -1,0 +1,69 @@
+/* Retrieval and answers on the demo shop's questions. Each group has a floor, which is what was
+ * reached when the figures were last looked at; a change that loses questions shows here, by name. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Metachat } from '../lib/metachat.js';
+import { openShop, plain, questions } from '../lib/shop.js';
+
+let shop;
+
+before(async () => {
+  const mc = await Metachat.start({ after });
+  shop = await openShop(mc);
+});
+
+/** Asks what came before, then the question, in one conversation. */
+async function ask(question) {
+  let conversationId;
+  for (const earlier of question.after ?? []) {
+    ({ conversationId } = await shop.chat(earlier, conversationId && { conversationId }));
+  }
+  return shop.chat(question.ask, conversationId ? { conversationId } : {});
+}
+
+function faultOf(question, answer) {
+  if (question.expect === 'unknown') {
+    return answer.action === 'disclaimer' ? null : `answered: ${answer.reply}`;
+  }
+  if (answer.action === 'disclaimer') return question.expect === 'either' ? null : 'said that it does not know';
+  if (!plain(answer.reply ?? '').includes(plain(question.fact))) return `without "${question.fact}": ${answer.reply}`;
+  const wanted = [question.document, ...(question.alsoDocuments ?? [])];
+  const cited = answer.citations.map((c) => c.documentName);
+  return cited.some((name) => wanted.includes(name)) ? null : `cites ${cited.join(', ') || 'nothing'}`;
+}
+
+async function shareRight(t, chosen) {
+  let right = 0;
+  for (const question of chosen) {
+    const fault = faultOf(question, await ask(question));
+    if (fault === null) right += 1;
+    else t.diagnostic(`${question.ask} ${fault}`);
+  }
+  return right / chosen.length;
+}
+
+for (const { name, kinds, floor } of [
+  { name: 'plain questions', kinds: ['plain'], floor: 0.85 },
+  { name: 'part numbers', kinds: ['part-number'], floor: 1 },
+  { name: 'typing errors and other words', kinds: ['typo', 'paraphrase'], floor: 0.4 },
+  { name: 'follow-ups', kinds: ['follow-up'], floor: 0.6 },
+  { name: 'questions that the pages do not answer', kinds: ['unknown'], floor: 0.85 },
+  { name: 'questions in German', kinds: ['german'], floor: 1 },
+]) {
+  test(`${name}: at least ${floor * 100} % right`, async (t) => {
+    const share = await shareRight(t, questions.filter((q) => kinds.includes(q.kind)));
+    assert.ok(share >= floor, `${Math.round(share * 100)} % right`);
+  });
+}
+
+test('the passage with the answer is among the first three', async (t) => {
+  const chosen = questions.filter((q) => q.expect === 'answer' && !q.after && ['plain', 'part-number'].includes(q.kind));
+  let found = 0;
+  for (const question of chosen) {
+    const { passages } = await shop.data('POST', '/search', { query: question.ask, limit: 3 });
+    const wanted = [question.document, ...(question.alsoDocuments ?? [])];
+    if (passages.some((p) => wanted.includes(p.documentName))) found += 1;
+    else t.diagnostic(`${question.ask} found ${passages.map((p) => p.documentName).join(', ')}`);
+  }
+  assert.ok(found / chosen.length >= 0.9, `${found} of ${chosen.length}`);
+});
