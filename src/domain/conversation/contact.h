@@ -38,6 +38,11 @@ struct contact_in {
 /* Finds the contact by identity, or makes both; fills what was empty. Races end in one contact. */
 enum err contact_resolve(struct db_tx *tx, const struct identity *identity,
                          const struct contact_in *in, struct contact *ret, bool *ret_created);
+
+/* Fills what is empty in c, here and in its row. */
+enum err contact_fill(struct db_tx *tx, struct contact *c, const struct contact_in *in);
+
+/* CONTACT_NOT_FOUND, also for another tenant's. */
 enum err contact_get(struct db_tx *tx, struct contact_id id, struct contact *ret);
 
 #endif

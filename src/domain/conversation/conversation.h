@@ -10,8 +10,9 @@ struct conversation_id {
     struct uuid v;
 };
 
-#define CHANNEL_TYPES       "whatsapp|messenger|webchat|api"
-#define CONVERSATION_STATES "active|assigned_human|closed"
+#define CHANNEL_TYPES           "whatsapp|messenger|webchat|api"
+#define CONVERSATION_STATES     "active|assigned_human|closed"
+#define CONVERSATION_PRIORITIES "low|normal|high|urgent"
 
 struct conversation {
     struct conversation_id id;
@@ -51,7 +52,7 @@ struct conversation_filter {
     bool has_before;
     size_t limit;
 };
-/* Newest message first. */
+/* Newest message first. With q the whole range may be read, portion by portion. */
 enum err conversation_list(struct db_tx *tx, const struct conversation_filter *filter,
                            struct conversation **ret, size_t *ret_count);
 
@@ -61,12 +62,14 @@ struct conversation_change {
     int64_t snoozed_until_us;
     bool has_status, has_subject, has_priority, has_language, has_assignee, has_snoozed;
 };
-/* Checks the change (fields named), applies it, adds conversation.updated (or closed). */
+/* Checks the change (faults name the field), applies it, adds conversation.updated, or
+ * conversation.closed when it closes; a change that changes nothing adds nothing. Back to active
+ * takes the assignee away (unless one is given) and starts the count of unknowns anew. */
 enum err conversation_update(struct db_tx *tx, struct conversation_id id,
                              const struct conversation_change *change, struct conversation *ret);
 
-/* A person shall take over: assigned_human, and handover.requested with the reason. Already so:
- * nothing. */
+/* A person shall take over: assigned_human (conversation.updated), and handover.requested with the
+ * reason. Already so: nothing. */
 enum err conversation_handover(struct db_tx *tx, struct conversation *c, struct str reason);
 
 /* Reopens a closed one (conversation.updated); otherwise nothing. */

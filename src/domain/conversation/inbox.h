@@ -6,6 +6,9 @@
 #include "domain/conversation/message.h"
 #include "domain/ledger/job.h"
 
+/* The kind of job that answers a conversation; its lane is the conversation. */
+#define JOB_TURN "turn"
+
 /* The one normal form that channels parse into. */
 struct inbound {
     struct conversation_id conversation; /* nil: found or opened by channel type and external id */

@@ -27,9 +27,12 @@ enum err event_add(struct db_tx *tx, enum event_type type, struct uuid conversat
                    struct str payload);
 
 /* Writes what event_add gathered, with consecutive numbers, and leaves a note for the hub: the last
- * statement before db_commit. Lock order: conversation, then number. *ret_last is the last number
- * (0: none were gathered). */
+ * statement before db_commit. Lock order: conversation, then number. *ret_last (may be NULL) is the
+ * last number (0: none were gathered). */
 enum err event_flush(struct db_tx *tx, int64_t *ret_last);
+
+/* event_flush and db_commit: how every transaction that may have changed something ends. */
+enum err event_commit(struct db_tx *tx);
 
 struct event {
     int64_t seq;
@@ -43,8 +46,13 @@ struct event {
 enum err event_list(struct db_tx *tx, int64_t since, struct str type, size_t limit,
                     struct event **ret, size_t *ret_count);
 
-/* The tenant's newest number (0: none yet), and the oldest kept. */
+/* The tenant's newest number (0: none yet), and the oldest kept (newest + 1 when none is). A reader
+ * who has everything up to since misses nothing while since >= oldest - 1. */
 enum err event_range(struct db_tx *tx, int64_t *ret_oldest, int64_t *ret_newest);
+
+/* Removes events older than conf.event_keep_days, tenant by tenant, in small transactions. cx of
+ * the platform, no transaction open. */
+enum err event_sweep(struct cx *cx, int64_t *ret_removed);
 
 /* {"seq", "type", "conversationId", "data", "createdAt"} */
 void event_json(struct buf *out, const struct event *e);

@@ -16,9 +16,11 @@ struct idempotency {
  * key was used with another body or route. */
 enum err idempotency_find(struct db_tx *tx, const struct idempotency *i, bool *ret_found,
                           struct uuid *ret_resource);
+/* IDEMPOTENCY_IN_USE when another request with the key came first. */
 enum err idempotency_store(struct db_tx *tx, const struct idempotency *i, struct uuid resource);
 
-/* Removes what is older than the setting, at most 500 rows. cx of the platform, own transaction. */
-enum err idempotency_sweep(struct cx *cx);
+/* Removes what is older than the setting, in transactions of at most 500 rows. cx of the platform,
+ * no transaction open. */
+enum err idempotency_sweep(struct cx *cx, int64_t *ret_removed);
 
 #endif

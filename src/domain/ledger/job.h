@@ -1,11 +1,13 @@
 /* What is to be done: durable work, claimed by workers.
  *
- * States: pending → running [claim] → gone [job_done]; running → pending [job_retry, or the lease
- * ended]; running → dead [job_retry after the last attempt]; dead → pending [job_revive].
- * Invariants:
+ * States: pending → running [job_claim, job_claim_added] → gone [job_done]; running → pending
+ * [job_retry, job_release, job_free_leases]; running → dead [job_retry after the last attempt];
+ * dead → pending [job_revive]. Invariants:
  * 1. Of one lane (a conversation, a document) at most one job runs at a time (a unique index holds
  * it).
- * 2. Of one kind and lane at most one job is pending: adding another finds the first.
+ * 2. Of one kind and lane at most one job is pending: adding another finds the first, and a running
+ * one that goes back to pending takes the place of one that came meanwhile. So jobs of one kind and
+ * lane must stand for each other: what is to be done is read from the tables, not from the payload.
  * 3. A job ends only with the attempt number it was claimed with (the fence): a worker that was
  * slow, stopped or resumed can never end a job, or commit its work, after another has claimed it.
  */
@@ -25,9 +27,12 @@ struct job {
     struct uuid lane;
     struct str payload;    /* JSON object */
     struct str request_id; /* of the request that caused it */
-    int64_t attempt;       /* 1 at the first claim */
+    int64_t attempt;       /* how often it was claimed, this time included: the fence */
+    int64_t failures;      /* attempts that failed, or lost their worker, before this one */
+    struct str why;        /* of the last failure; empty: none yet */
     int64_t due_us;
     int64_t created_us;
+    int64_t updated_us;
 };
 
 struct job_spec {
@@ -38,7 +43,8 @@ struct job_spec {
 };
 
 /* Adds a job to the transaction, or finds the pending one of the same kind and lane (whose id is
- * returned). Leaves a NOTE_JOB. request_id comes from cx. */
+ * returned; it becomes due earlier if need be, but a pause after a failure stands). Leaves a
+ * NOTE_JOB. request_id comes from cx. */
 enum err job_add(struct db_tx *tx, const struct job_spec *spec, struct job_id *ret);
 
 /* In the same transaction: the job just added is claimed for this process if its lane is free;
@@ -51,33 +57,41 @@ enum err job_claim_added(struct db_tx *tx, struct job_id id, struct str owner, b
 enum err job_claim(struct cx *cx, struct str owner, size_t max, struct job **ret,
                    size_t *ret_count);
 
-/* Renews the lease; ERR_CONFLICT when the job is no longer this attempt's. Own transaction, cx of
- * the job's tenant. */
-enum err job_renew(struct cx *cx, const struct job *job);
+/* Renews every lease that owner holds, and says which jobs those are (in cx's arena, without kind
+ * and payload): one that it believed to be running and that is not among them is another's now. cx
+ * of the platform, own transaction. */
+enum err job_renew(struct cx *cx, struct str owner, struct job **ret, size_t *ret_count);
 
 /* Ends the job within the transaction that commits its work; ERR_CONFLICT when fenced off (roll
  * back then). */
 enum err job_done(struct db_tx *tx, const struct job *job);
 
 /* Gives a failed attempt back: pending again after a pause (doubling, with jitter; at least
- * min_pause_us), or dead after the last attempt. why is a short code and words without content.
- * ERR_CONFLICT when fenced off. */
+ * min_pause_us), or dead after the last attempt. why is a short code and words without content, of
+ * which 500 bytes are kept. ERR_CONFLICT when fenced off. */
 enum err job_retry(struct db_tx *tx, const struct job *job, const char *why, int64_t min_pause_us,
                    bool *ret_dead);
 
-/* Gives a claimed job back unharmed: pending now, the attempt not counted (drain, ERR_RERUN). */
+/* Gives a claimed job back unharmed: pending now, no failure counted (drain). ERR_CONFLICT when
+ * fenced off. */
 enum err job_release(struct db_tx *tx, const struct job *job);
 
-/* Start-up under the lock file, or the clock thread: frees leases (all, or those that have ended).
- * cx of the platform, own transaction. */
+/* Start-up under the lock file, or the clock thread: frees leases (all, or those that have ended);
+ * each counts as a failure, so that a job which takes its process down is put aside some day. cx of
+ * the platform, own transactions. */
 enum err job_free_leases(struct cx *cx, bool all, int64_t *ret_freed);
 
 /* When the next pending job is due (INT64_MAX: none). cx of the platform, own transaction. */
 enum err job_next_due(struct cx *cx, int64_t *ret_due_us);
 
-/* Dead ones, newest first, and back to pending. cx of the platform, own transaction. */
+/* Dead ones, newest first, and back to pending. NOT_FOUND; CONFLICT when another of its kind and
+ * lane is pending. cx of the platform, own transaction. */
 enum err job_list_dead(struct cx *cx, size_t limit, struct job **ret, size_t *ret_count);
 enum err job_revive(struct cx *cx, struct job_id id);
+
+/* Removes dead ones after conf.job_keep_hours. cx of the platform, own transactions. */
+enum err job_sweep(struct cx *cx, int64_t *ret_removed);
+
 enum err job_count(struct cx *cx, int64_t *ret_pending, int64_t *ret_running, int64_t *ret_dead);
 
 #endif
