@@ -42,7 +42,7 @@ double field_min(const struct field *f)
 {
     const bool none = f->min == 0 && f->max == 0;
     return none && f->kind == FIELD_K_INT   ? (double)INT64_MIN
-           : none && f->kind == FIELD_K_NUM ? -INFINITY
+           : none && f->kind == FIELD_K_NUM ? -HUGE_VAL
                                             : f->min;
 }
 
@@ -55,7 +55,7 @@ double field_max(const struct field *f)
            : f->kind == FIELD_K_LIST ? FIELD_LIST_MAX
            : f->kind == FIELD_K_JSON ? FIELD_JSON_MAX
            : f->kind == FIELD_K_INT  ? (double)INT64_MAX
-                                     : INFINITY;
+                                     : HUGE_VAL;
 }
 
 bool field_choice(struct str *rest, struct str *ret_choice)

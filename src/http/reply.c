@@ -7,7 +7,7 @@
 
 enum { REPLY_MAX = 32 * 1024 * 1024 };
 
-static const char json_type[] = "application/json; charset=utf-8";
+static const char json_content[] = "application/json; charset=utf-8";
 
 void error_envelope(struct buf *out, enum code code, struct str message,
                     const struct field_error *details, int count, struct str request_id)
@@ -57,7 +57,7 @@ void reply_error(struct exchange *x, enum err e)
     error_envelope(&x->out, code, words_seen(cx, code), cx->fields, by_field ? cx->field_count : 0,
                    cx->request_id);
     x->status = status;
-    x->content_type = json_type;
+    x->content_type = json_content;
     if (status == 401) {
         req_header(&x->req, "WWW-Authenticate", STR("Bearer"));
     }
@@ -87,7 +87,7 @@ static enum err end_reply(struct req *r)
 enum err req_reply(struct req *r, int status, const void *object)
 {
     struct buf *out = &exchange_of(r)->out;
-    TRY(begin_reply(r, status, json_type));
+    TRY(begin_reply(r, status, json_content));
     must(!object || r->route->reply);
     if (exchange_of(r)->status == 204) {
         return ERR_OK;
@@ -108,7 +108,7 @@ enum err req_reply_list(struct req *r, struct list items, struct str next)
 {
     struct buf *out = &exchange_of(r)->out;
     must(r->route->is_list);
-    TRY(begin_reply(r, 0, json_type));
+    TRY(begin_reply(r, 0, json_content));
     jw_open(out, '{');
     jw_member_bool(out, "success", true);
     jw_key(out, "data");
@@ -241,7 +241,6 @@ void reply_send(struct exchange *x)
     if (x->content_type && x->status != 204 && x->status != 304) {
         add(headers, &n, "Content-Type", str_of(x->content_type));
     }
-    x->streamed_bytes = x->out.n;
     x->req.cx.cancel = NULL; /* it ends with the request */
     net_reply(&x->req.net, x->status, headers, n, x->out.n ? net_bytes_take(&x->out) : NULL);
 }

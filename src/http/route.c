@@ -7,7 +7,6 @@
 #include "base/mem.h"
 
 enum {
-    METHODS = METHOD_DELETE + 1,
     ALLOW_BYTES = 48,
     MULTIPART_FRAMING = 64 * 1024,
     EMPTY_OBJECT_BYTES = 1024,
@@ -18,7 +17,7 @@ struct node {
     struct node *child;
     struct node *param;
     struct str segment;
-    const struct route *rows[METHODS];
+    const struct route *rows[METHOD_COUNT];
     bool has_rows;
     char allow[ALLOW_BYTES];
 };
@@ -131,10 +130,10 @@ static bool tables_ok(const struct route *r, struct buf *why)
 
 bool route_ok(const struct route *r, struct buf *why)
 {
-    const char *fault = !path_ok(r->path)      ? "has a malformed path"
-                        : r->method >= METHODS ? "has no method"
-                        : who_fault(r)         ? who_fault(r)
-                                               : form_fault(r);
+    const char *fault = !path_ok(r->path)           ? "has a malformed path"
+                        : r->method >= METHOD_COUNT ? "has no method"
+                        : who_fault(r)              ? who_fault(r)
+                                                    : form_fault(r);
     if (fault) {
         buf_fmt(why, "route %s %s", r->path, fault);
         return false;
@@ -180,7 +179,7 @@ static struct node *add_child(struct node *at, struct str segment)
 static void set_allow(struct node *n)
 {
     SCOPED(buf_fini) struct buf b = buf_make(ALLOW_BYTES);
-    for (size_t m = 0; m < METHODS; m++) {
+    for (size_t m = 0; m < METHOD_COUNT; m++) {
         if (n->rows[m]) {
             buf_fmt(&b, "%s%s%s", b.n ? ", " : "", method_names[m],
                     m == METHOD_GET ? ", HEAD" : "");
@@ -338,7 +337,7 @@ enum route_match router_find(const struct router *r, struct str method, struct s
         return ROUTE_NO_PATH;
     }
     const struct str wanted = str_is(method, "HEAD") ? STR("GET") : method;
-    for (size_t m = 0; m < METHODS; m++) {
+    for (size_t m = 0; m < METHOD_COUNT; m++) {
         if (n->rows[m] && str_is(wanted, method_names[m])) {
             ret->route = n->rows[m];
             return ROUTE_FOUND;

@@ -14,6 +14,7 @@ enum method {
     METHOD_PUT,
     METHOD_PATCH,
     METHOD_DELETE,
+    METHOD_COUNT,
 };
 
 /* Roles, each with the ones before it. A row with no who does not exist: 0 is refused at start. */

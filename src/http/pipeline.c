@@ -1,0 +1,190 @@
+/* The way of a request, top to bottom: row and sizes (on the loop, see server.c), who is it,
+ * tenant, role and scope, rate, input, handler, answer, log. A handler never sees a request that
+ * one of the steps refuses. */
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metric.h"
+
+#include "http/server.h"
+
+enum { ATTEMPTS = 3 };
+
+static void list_add(struct http_server *s, struct exchange *x)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    x->next = s->first;
+    if (s->first) {
+        s->first->prev = x;
+    }
+    s->first = x;
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void list_remove(struct http_server *s, struct exchange *x)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    *(x->prev ? &x->prev->next : &s->first) = x->next;
+    if (x->next) {
+        x->next->prev = x->prev;
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static struct str path_of(const char *target)
+{
+    return (struct str){target, strcspn(target, "?")};
+}
+
+static void set_deadline(struct exchange *x)
+{
+    const int64_t ms =
+        x->req.route->lane == LANE_TURN ? conf.turn_timeout_ms : conf.request_timeout_ms;
+    x->req.cx.deadline_us = x->began_us + ms * MS_US;
+}
+
+static bool asks_for_stream(const struct exchange *x)
+{
+    const struct str accept = str_lower(x->req.cx.arena, net_req_header(x->req.net, "Accept"));
+    return x->req.route->streams && !x->head_only &&
+           str_find(accept, STR("text/event-stream"), 0) >= 0;
+}
+
+struct exchange *exchange_new(struct http_server *s, struct net_req *net)
+{
+    struct exchange *x = mem_new(struct exchange);
+    struct req *r = &x->req;
+    const struct str target = net_req_target(net);
+    const struct str peer = str_sub(net_req_peer(net), 0, PEER_BYTES - 1);
+    cx_begin(&r->cx, s->config.db);
+    x->began_us = clock_mono_us();
+    x->target = mem_dup(target.p, target.n);
+    x->head_only = str_is(net_req_method(net), "HEAD");
+    memcpy(x->peer, peer.p, peer.n);
+    r->net = net;
+    r->server = s;
+    r->peer = str_of(x->peer);
+    r->cx.request_id = request_id_of(r->cx.arena, net);
+    must(router_find(s->router, net_req_method(net), path_of(x->target), &r->hit) == ROUTE_FOUND);
+    r->route = r->hit.route;
+    set_deadline(x);
+    r->wants_stream = asks_for_stream(x);
+    if (r->route->lane != LANE_TURN) {
+        r->cx.cancel = net_req_watch(net); /* a turn goes on when its reader has left */
+    }
+    list_add(s, x);
+    return x;
+}
+
+/* --- the end --- */
+
+static const char *principal_name(enum principal_kind k)
+{
+    static const char *const names[] = {"none", "key", "visitor", "operator"};
+    return names[k];
+}
+
+/* One line a request. What we refuse by design is no error: overload is a warning, the client's
+ * faults are information. */
+static void log_request(struct exchange *x, enum err e, double seconds)
+{
+    const struct cx *cx = &x->req.cx;
+    const enum code code = code_seen(cx, e);
+    const bool ours = e && code_info(code)->http_status >= 500;
+    const bool busy = code == CODE_OVERLOADED || code == CODE_SHUTTING_DOWN;
+    const struct log_field fields[] = {
+        LOG_CSTR("method", x->head_only ? "HEAD" : method_name(x->req.route->method)),
+        LOG_CSTR("route", x->req.route->path),
+        LOG_I64("status", x->status),
+        LOG_F64("ms", seconds * 1000),
+        LOG_I64("bytes", (int64_t)(x->stream == STREAM_NONE ? x->out.n : x->streamed_bytes)),
+        LOG_CSTR("principal", principal_name(x->req.who.kind)),
+        LOG_CSTR("code", e ? code_info(code)->name : ""),
+        LOG_CSTR("detail", cx->detail),
+    };
+    const size_t count = ours ? COUNT(fields) : e ? COUNT(fields) - 1 : COUNT(fields) - 2;
+    log_fields(cx,
+               ours && !busy ? LOG_ERROR
+               : busy        ? LOG_WARN
+                             : LOG_INFO,
+               "request", fields, count);
+}
+
+static void count_request(struct exchange *x, enum err e, double seconds)
+{
+    metric_add(METRIC_HTTP_REQUESTS, status_label(x->status), 1);
+    metric_seen(METRIC_HTTP_DURATION, x->req.route->path, seconds);
+    if (e && !x->reached_handler) {
+        metric_add(METRIC_HTTP_REFUSED, code_info(code_seen(&x->req.cx, e))->name, 1);
+    }
+}
+
+static void exchange_free(struct exchange *x)
+{
+    list_remove(x->req.server, x);
+    buf_fini(&x->out);
+    mem_free(x->target);
+    mem_free(x->scopes);
+    cx_end(&x->req.cx);
+    mem_free(x);
+}
+
+void exchange_finish(struct exchange *x, enum err e)
+{
+    const double seconds = (double)(clock_mono_us() - x->began_us) / (double)SECOND_US;
+    if (!e && !x->req.answered) {
+        e = cx_fail(&x->req.cx, CODE_INTERNAL_ERROR, "the handler did not answer");
+    }
+    if (x->stream != STREAM_NONE) {
+        stream_finish(x, e);
+    } else if (e) {
+        reply_error(x, e);
+    }
+    /* before the answer goes, so that whoever has it also finds it counted and logged */
+    count_request(x, e, seconds);
+    log_request(x, e, seconds);
+    if (x->req.net) {
+        reply_send(x);
+    }
+    exchange_free(x);
+}
+
+/* --- the middle --- */
+
+static enum err admit(struct exchange *x)
+{
+    TRY(cx_check(&x->req.cx));
+    TRY(identify(x));
+    return x->req.route->who == WHO_PUBLIC ? ERR_OK : limit_principal(x);
+}
+
+static enum err attempt(struct exchange *x)
+{
+    TRY(read_input(x));
+    x->reached_handler = true;
+    const enum err e = x->req.route->handler(&x->req);
+    must(!x->req.cx.in_tx);
+    return e;
+}
+
+/* The transaction was lost through no fault of its own: the same work again, as if for the first
+ * time. What has been sent cannot be taken back, so never after a stream has begun. */
+static enum err attempts(struct exchange *x)
+{
+    enum err e = attempt(x);
+    for (int i = 1; e == ERR_RERUN && i < ATTEMPTS && x->stream == STREAM_NONE; i++) {
+        reply_reset(x);
+        cx_again(&x->req.cx);
+        TRY(cx_check(&x->req.cx));
+        e = attempt(x);
+    }
+    return e;
+}
+
+void exchange_run(void *exchange)
+{
+    struct exchange *x = exchange;
+    const enum err e = admit(x);
+    exchange_finish(x, e ? e : attempts(x));
+}

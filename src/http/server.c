@@ -1,0 +1,268 @@
+/* The server: what is decided on the loop (row, sizes, media type, lane), and its life. */
+#include "http/server.h"
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metric.h"
+
+enum { STATUS_MIN = 100, STATUS_MAX = 599 };
+
+static char labels[STATUS_MAX - STATUS_MIN + 1][4];
+static pthread_once_t labels_once = PTHREAD_ONCE_INIT;
+
+static void make_labels(void)
+{
+    for (int i = STATUS_MIN; i <= STATUS_MAX; i++) {
+        char *p = labels[i - STATUS_MIN];
+        p[0] = (char)('0' + i / 100);
+        p[1] = (char)('0' + i / 10 % 10);
+        p[2] = (char)('0' + i % 10);
+    }
+}
+
+const char *status_label(int status)
+{
+    (void)pthread_once(&labels_once, make_labels);
+    must(status >= STATUS_MIN && status <= STATUS_MAX);
+    return labels[status - STATUS_MIN];
+}
+
+/* --- on the loop --- */
+
+static void plan_refusal(struct net_plan *plan, enum code code)
+{
+    plan->refuse = code_info(code)->http_status;
+    plan->code = code;
+}
+
+static void on_head(void *arg, struct net_req *req, struct net_plan *plan)
+{
+    const struct http_server *s = arg;
+    const struct str target = net_req_target(req);
+    const ptrdiff_t mark = str_find_char(target, '?', 0);
+    struct route_hit hit;
+    switch (router_find(s->router, net_req_method(req),
+                        mark < 0 ? target : str_sub(target, 0, (size_t)mark), &hit)) {
+    case ROUTE_NO_PATH:
+        plan_refusal(plan, CODE_NOT_FOUND);
+        return;
+    case ROUTE_NO_METHOD:
+        plan_refusal(plan, CODE_METHOD_NOT_ALLOWED);
+        plan->refuse_header = (struct net_header){STR("Allow"), str_of(hit.allow)};
+        return;
+    case ROUTE_FOUND:
+        break;
+    }
+    plan->max_body = route_max_body(hit.route);
+    if (announces_body(req) && hit.route->who != WHO_PUBLIC && !has_credential(req)) {
+        /* nobody's body is not even read */
+        plan_refusal(plan, CODE_UNAUTHORIZED);
+        plan->refuse_header = (struct net_header){STR("WWW-Authenticate"), STR("Bearer")};
+    } else if (plan->max_body && !media_type_ok(hit.route, req)) {
+        plan_refusal(plan, CODE_UNSUPPORTED_MEDIA_TYPE);
+    }
+}
+
+static void on_request(void *arg, struct net_req *req)
+{
+    struct http_server *s = arg;
+    struct exchange *x = exchange_new(s, req);
+    const enum err e = x->req.route->who == WHO_PUBLIC ? limit_address(x) : ERR_OK;
+    if (e) {
+        exchange_finish(x, e);
+    } else if (!pool_submit(s->lanes[x->req.route->lane], exchange_run, x)) {
+        exchange_finish(x, cx_fail(&x->req.cx, CODE_OVERLOADED, "the lane %s is full",
+                                   lane_name(x->req.route->lane)));
+    }
+}
+
+static void on_refusal(void *arg, enum code code, int status, const char *detail,
+                       struct str request_id, struct buf *body, const char **content_type)
+{
+    (void)arg;
+    const struct code_info *info = code_info(code);
+    const struct cx cx = {.request_id = request_id};
+    error_envelope(body, code, str_of(status < 500 && detail ? detail : info->doc), NULL, 0,
+                   request_id);
+    *content_type = "application/json; charset=utf-8";
+    metric_add(METRIC_HTTP_REQUESTS, status_label(status), 1);
+    metric_add(METRIC_HTTP_REFUSED, info->name, 1);
+    log_ev(&cx, LOG_INFO, "request", LOG_CSTR("method", "-"), LOG_CSTR("route", "-"),
+           LOG_I64("status", status), LOG_CSTR("code", info->name));
+}
+
+/* --- life --- */
+
+static void fix_header(struct http_server *s, const char *name, const char *value)
+{
+    must(s->fixed_count < MAX_FIXED);
+    s->fixed[s->fixed_count++] = (struct net_header){str_of(name), str_of(value)};
+}
+
+static void fix_headers(struct http_server *s)
+{
+    fix_header(s, "X-Content-Type-Options", "nosniff");
+    fix_header(s, "X-Frame-Options", "DENY");
+    fix_header(s, "Referrer-Policy", "no-referrer");
+    fix_header(s, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    if (str_starts(str_of(conf.public_url), STR("https://"))) {
+        fix_header(s, "Strict-Transport-Security", "max-age=31536000; includeSubDomains; preload");
+    }
+}
+
+static bool read_dates(struct http_server *s, struct buf *why)
+{
+    int64_t since = 0;
+    int64_t sunset = 0;
+    if (!clock_parse_rfc3339(str_of(conf.unversioned_deprecated), &since) ||
+        !clock_parse_rfc3339(str_of(conf.unversioned_sunset), &sunset)) {
+        buf_cstr(why,
+                 "METACHAT_UNVERSIONED_DEPRECATED and METACHAT_UNVERSIONED_SUNSET must be times "
+                 "like 2026-11-20T00:00:00Z.");
+        return false;
+    }
+    (void)snprintf(s->deprecation, sizeof(s->deprecation), "@%" PRId64, since / SECOND_US);
+    clock_http_date(sunset, s->sunset);
+    return true;
+}
+
+static void make_lanes(struct http_server *s)
+{
+    const struct pool_limits limits[LANE_COUNT] = {
+        [LANE_API] = {.name = "api",
+                      .max_threads = (int)conf.api_threads,
+                      .max_queue = (int)conf.api_queue},
+        [LANE_TURN] = {.name = "turn",
+                       .max_threads = (int)conf.turn_threads,
+                       .max_queue = (int)conf.turn_queue},
+        [LANE_UPLOAD] = {.name = "upload",
+                         .max_threads = (int)conf.upload_threads,
+                         .max_queue = (int)conf.upload_queue},
+    };
+    for (size_t i = 0; i < LANE_COUNT; i++) {
+        s->lanes[i] = pool_new(&limits[i]);
+    }
+}
+
+static struct net_limits net_limits(void)
+{
+    return (struct net_limits){
+        .max_head = (size_t)conf.http_max_head,
+        .max_connections = (int)conf.http_max_connections,
+        .head_timeout_us = conf.http_head_timeout_ms * MS_US,
+        .body_timeout_us = conf.http_body_timeout_ms * MS_US,
+        .idle_timeout_us = conf.http_idle_timeout_ms * MS_US,
+        .write_timeout_us = conf.http_write_timeout_ms * MS_US,
+        .output_high_water = (size_t)conf.http_output_high_water,
+    };
+}
+
+enum err http_server_new(const struct http_config *config, struct http_server **ret,
+                         struct buf *why)
+{
+    SCOPED(http_server_free) struct http_server *s = mem_new(struct http_server);
+    s->config = *config;
+    (void)pthread_mutex_init(&s->lock, NULL);
+    atomic_init(&s->stop_at_us, INT64_MAX);
+    if (!read_dates(s, why)) {
+        return ERR_INVALID;
+    }
+    fix_headers(s);
+    s->router = router_new(config->routes);
+    s->rates = rate_store_memory((size_t)conf.rate_max_keys);
+    make_lanes(s);
+    const struct net_limits limits = net_limits();
+    const struct net_callbacks callbacks = {
+        .arg = s,
+        .on_head = on_head,
+        .on_request = on_request,
+        .on_refusal = on_refusal,
+        .refusal_headers = s->fixed,
+        .refusal_header_count = s->fixed_count,
+    };
+    TRY(net_server_new(config->listen, &limits, &callbacks, &s->net, why));
+    *ret = TAKE(s);
+    return ERR_OK;
+}
+
+const char *http_server_address(const struct http_server *s)
+{
+    return net_server_address(s->net);
+}
+
+struct net_server *http_server_net(struct http_server *s)
+{
+    return s->net;
+}
+
+struct router *http_server_router(struct http_server *s)
+{
+    return s->router;
+}
+
+void *http_user(const struct req *r)
+{
+    return r->server->config.user;
+}
+
+bool http_server_draining(const struct http_server *s)
+{
+    return atomic_load(&s->draining);
+}
+
+void http_server_announce_stop(struct http_server *s)
+{
+    atomic_store(&s->draining, true);
+}
+
+void http_server_stop(struct http_server *s, int64_t until_mono_us)
+{
+    atomic_store(&s->draining, true);
+    int64_t before = atomic_load(&s->stop_at_us);
+    while (until_mono_us < before &&
+           !atomic_compare_exchange_weak(&s->stop_at_us, &before, until_mono_us)) {
+    }
+    net_server_stop(s->net, until_mono_us);
+}
+
+/* Work that a lane dropped: nobody else knows it any more. Its clients have been closed. */
+static void finish_dropped(struct http_server *s)
+{
+    while (s->first) {
+        struct exchange *x = s->first;
+        exchange_finish(x, cx_fail(&x->req.cx, CODE_SHUTTING_DOWN, "dropped by the drain"));
+    }
+}
+
+void http_server_run(struct http_server *s)
+{
+    net_server_run(s->net);
+    for (size_t i = 0; i < LANE_COUNT; i++) {
+        int dropped = 0;
+        (void)pool_drain(s->lanes[i], atomic_load(&s->stop_at_us), &dropped);
+        if (dropped) {
+            log_ev(NULL, LOG_WARN, "drain_dropped", LOG_CSTR("lane", lane_name((enum lane)i)),
+                   LOG_I64("requests", dropped));
+        }
+    }
+}
+
+void http_server_free(struct http_server **server)
+{
+    struct http_server *s = *server;
+    if (!s) {
+        return;
+    }
+    for (size_t i = 0; i < LANE_COUNT; i++) {
+        pool_free(&s->lanes[i]);
+    }
+    finish_dropped(s);
+    net_server_free(&s->net);
+    rate_store_free(&s->rates);
+    router_free(&s->router);
+    (void)pthread_mutex_destroy(&s->lock);
+    mem_free(s);
+    *server = NULL;
+}
