@@ -61,6 +61,7 @@ CONF_INT(rate_tenant_factor,  "METACHAT_RATE_TENANT_FACTOR",  4, 1, 1000, "times
 CONF_INT(rate_max_keys,       "METACHAT_RATE_MAX_KEYS",       65536, 16, 16777216, "keys", 0, "Budgets that are remembered; the ones used longest ago are forgotten.")
 
 CONF_SECTION("Database")
+CONF_INT(db_check_plans,    "METACHAT_DB_CHECK_PLANS",    0, 0, 1, "no or yes", 0, "1: refuse a statement whose plan could reach beyond its tenant; for tests and new releases.")
 CONF_INT(db_readers,        "METACHAT_DB_READERS",        0, 0, 64, "connections", 0, "Read connections to SQLite; 0: four for each core.")
 CONF_INT(db_wait_ms,        "METACHAT_DB_WAIT_MS",        5000, 10, 600000, "ms", 0, "Longest wait for a connection, or for the turn to write.")
 CONF_INT(db_batch_max,      "METACHAT_DB_BATCH_MAX",      512, 1, 4096, "transactions", 0, "Write transactions that share one commit at most.")

@@ -36,8 +36,11 @@ struct policy {
 
 /* The tenant's current policy, or the default one (version 0). */
 enum err policy_get(struct db_tx *tx, struct policy *ret);
-/* Checks (fields named) and stores as the next version; adds no event. api_key: plain in *next when
- * new_api_key. */
+/* Seals the tenant's own model key into p->api_key (base64) and sets has_api_key; an empty plain text removes it. */
+struct keyring;
+enum err policy_seal_key(struct cx *cx, const struct keyring *keys, struct str plain,
+                         struct policy *p);
+/* Checks (fields named) and stores as the next version; adds no event. api_key is sealed already. */
 enum err policy_put(struct db_tx *tx, struct policy *next, struct policy *ret);
 /* By hash, for replay; *ret_found. */
 enum err policy_by_hash(struct db_tx *tx, struct str hash, struct policy *ret, bool *ret_found);

@@ -115,6 +115,12 @@ enum err turn_replay(struct db_tx *tx, struct turn_id id, struct replay *ret);
 enum err turn_list(struct db_tx *tx, struct turn_id after, size_t limit, struct turn_id **ret,
                    size_t *ret_count);
 
+/* Whose turn it is, for operator commands, and all turns of all tenants in the order of their ids. cx
+ * of the platform. TURN_NOT_FOUND. */
+enum err turn_find_tenant(struct db_tx *tx, struct turn_id id, struct tenant_id *ret);
+enum err turn_list_all(struct db_tx *tx, struct turn_id after, size_t limit, struct turn_id **ret,
+                       size_t *ret_count);
+
 /* Messages without a turn and without a job (a bug or a restored backup) get one; at start. cx of
  * the platform. */
 enum err turn_sweep(struct cx *cx);

@@ -1,0 +1,65 @@
+/* What handlers need beside the request: the parts of the running program, made once in main/. */
+#ifndef API_APP_H
+#define API_APP_H
+
+#include "db/blob.h"
+#include "domain/assistant/turn.h"
+#include "http/req.h"
+#include "realtime/hub.h"
+
+struct app {
+    struct db *db;
+    struct blob_store *blobs;
+    struct assistant assistant;
+    struct hub *hub;
+    struct str owner;      /* of the leases that this process holds */
+    struct tenant_id demo; /* the tenant of the demo page; nil: there is none */
+    /* Runs a turn whose job is claimed for this process, to its end, on this thread. Set by main/.
+     */
+    void (*run_turn)(struct app *app, const struct job *job, const struct turn_sink *sink);
+    void *workers; /* run_turn's own */
+};
+
+static inline struct app *app_of(const struct req *r)
+{
+    return http_user(r);
+}
+
+/* Every group of rows, for the router; ends with NULL. */
+extern const struct route *const api_routes[];
+
+extern const struct route chat_routes[];
+extern const struct route conversation_routes[];
+extern const struct route document_routes[];
+extern const struct route search_routes[];
+extern const struct route event_routes[];
+extern const struct route tenant_routes[];
+extern const struct route apikey_routes[];
+extern const struct route turn_routes[];
+extern const struct route platform_routes[];
+extern const struct route page_routes[];
+
+/* Whose credential this is: an API key, or a visitor's token. The http floor's authenticate
+ * callback. */
+enum err auth_principal(struct cx *cx, struct str credential, struct principal *ret);
+
+/* The ring that tokens are signed and checked with; it outlives the server. At start. */
+void auth_use_keyring(const struct keyring *keys);
+
+/* A visitor's token for one conversation of the tenant, in the arena; good for
+ * AUTH_VISITOR_MINUTES. */
+struct str auth_visitor_token(struct cx *cx, struct tenant_id tenant, struct uuid conversation);
+
+/* A token by which the operator acts for a tenant, as its administrator; good for AUTH_ACT_MINUTES.
+ */
+struct str auth_act_token(struct cx *cx, struct tenant_id tenant, struct str reason);
+
+enum {
+    AUTH_VISITOR_MINUTES = 30,
+    AUTH_ACT_MINUTES = 15,
+};
+
+/* The request's Idempotency-Key, as the ledger wants it. */
+struct idempotency req_idempotency(const struct req *r);
+
+#endif

@@ -1,0 +1,250 @@
+/* POST /chat: one customer message in, one turn's answer out.
+ *
+ * The message is committed first; what follows can be cut off anywhere without losing it. If its
+ * turn was free, the job was claimed in the same transaction and runs here, on this thread; else
+ * (folded into a running turn, or a repetition) this waits for the turn that covers the message.
+ * When the time is up the answer is 202, and the reply comes by events. A reader who leaves does
+ * not end the turn. */
+#include "api/views.h"
+#include "base/conf.h"
+#include "base/jw.h"
+#include "base/utf8.h"
+#include "domain/conversation/inbox.h"
+#include "domain/ledger/event.h"
+#include "domain/ledger/idempotency.h"
+
+struct chat_contact {
+    struct str externalId, name, email, phone, language;
+};
+
+struct chat_in {
+    struct str message;
+    struct uuid conversationId;
+    struct chat_contact contact;
+    struct str clientMessageId;
+};
+
+static const struct field contact_fields[] = {
+    FIELD_STR(struct chat_contact, externalId, .max = 255, .doc = "Your id of the person."),
+    FIELD_STR(struct chat_contact, name, .max = 200),
+    FIELD_STR(struct chat_contact, email, .max = 254),
+    FIELD_STR(struct chat_contact, phone, .max = 40),
+    FIELD_STR(struct chat_contact, language, .max = 2, .doc = "ISO 639-1."),
+    FIELD_END,
+};
+
+static const struct field chat_fields[] = {
+    FIELD_STR(struct chat_in, message, .required = true, .min = 1, .max = 100000,
+              .doc = "What the customer wrote; METACHAT_CHAT_MAX_MESSAGE characters at most."),
+    FIELD_ID(struct chat_in, conversationId, .doc = "Without it a new conversation is opened."),
+    FIELD_OBJ(struct chat_in, contact, .fields = contact_fields),
+    FIELD_STR(
+        struct chat_in, clientMessageId, .min = 1, .max = 200,
+        .doc =
+            "Your id of the message: sending it again changes nothing and gets the same answer."),
+    FIELD_END,
+};
+
+static bool may_vouch(const struct req *r)
+{
+    struct str rest = r->who.scopes;
+    struct str word;
+    while (str_split(&rest, ' ', &word)) {
+        if (str_is(word, "*") || str_is(word, "contacts:verify")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A visitor writes into the conversation of its token and nowhere else. */
+static struct inbound normal_form(struct req *r, const struct chat_in *in)
+{
+    struct arena *a = r->cx.arena;
+    const struct chat_contact *c = &in->contact;
+    struct inbound ib = {
+        .conversation = {in->conversationId},
+        .channel_type = STR("api"),
+        .contact = {.external_id = c->externalId,
+                    .name = c->name,
+                    .email = c->email,
+                    .phone = c->phone,
+                    .language = c->language,
+                    .verified = may_vouch(r)},
+        .type = STR("text"),
+        .content = in->message,
+        .key_source = STR("client"),
+        .key = in->clientMessageId,
+        .claim_for = app_of(r)->owner,
+    };
+    struct uuid scope = in->conversationId;
+    if (r->who.kind == PRINCIPAL_VISITOR) {
+        scope = r->who.conversation;
+        ib.conversation = (struct conversation_id){};
+        ib.channel_type = STR("webchat");
+        ib.external_id = uuid_text(a, scope);
+        ib.contact.external_id = ib.external_id;
+        ib.contact.verified = false;
+    }
+    if (ib.key.n && !uuid_is_nil(scope)) {
+        ib.key = str_fmt(a, STR_FMT ":" STR_FMT, STR_ARG(uuid_text(a, scope)), STR_ARG(ib.key));
+    }
+    return ib;
+}
+
+static enum err check(struct req *r, const struct chat_in *in)
+{
+    const size_t n = utf8_count(in->message);
+    if (str_trim(in->message).n == 0) {
+        return cx_fail_field(&r->cx, "message", "must not be empty");
+    }
+    if ((int64_t)n > conf.chat_max_message) {
+        return cx_fail_field(&r->cx, "message", "must have at most %" PRId64 " characters, has %zu",
+                             conf.chat_max_message, n);
+    }
+    if (r->who.kind == PRINCIPAL_VISITOR && !uuid_is_nil(in->conversationId) &&
+        !uuid_eq(in->conversationId, r->who.conversation)) {
+        return cx_fail(&r->cx, CODE_CONVERSATION_NOT_FOUND, "there is no such conversation");
+    }
+    return ERR_OK;
+}
+
+/* Commits the message; or finds the one that the same Idempotency-Key made before. */
+static enum err receive(struct req *r, const struct chat_in *in, struct received *ret)
+{
+    struct cx *cx = &r->cx;
+    const struct inbound ib = normal_form(r, in);
+    const struct idempotency idem = req_idempotency(r);
+    bool seen = false;
+    struct uuid first;
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_write(cx, &tx));
+    TRY(idempotency_find(tx, &idem, &seen, &first));
+    if (seen) {
+        ret->duplicate = true;
+        TRY(message_get(tx, (struct message_id){first}, &ret->message));
+        ret->conversation.id = ret->message.conversation;
+        return db_commit(tx);
+    }
+    TRY(inbox_receive(tx, &ib, ret));
+    TRY(idempotency_store(tx, &idem, ret->message.id.v));
+    TRY(event_flush(tx, NULL));
+    return db_commit(tx);
+}
+
+/* Looks for the turn that covers the message; *ret_seq is a number from before the look. */
+static enum err find_turn(struct cx *cx, struct message_id id, struct turn *ret, bool *ret_found,
+                          int64_t *ret_seq)
+{
+    int64_t oldest = 0;
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_read(cx, &tx));
+    TRY(event_range(tx, &oldest, ret_seq));
+    TRY(turn_of_message(tx, id, ret, ret_found));
+    return db_commit(tx);
+}
+
+/* *ret_found stays false when the time is up. */
+static enum err wait_for_turn(struct req *r, struct message_id id, struct turn *ret,
+                              bool *ret_found)
+{
+    struct cx *cx = &r->cx;
+    for (;;) {
+        int64_t seq = 0;
+        TRY(find_turn(cx, id, ret, ret_found, &seq));
+        if (*ret_found) {
+            return ERR_OK;
+        }
+        const enum err e = hub_wait(app_of(r)->hub, cx, cx->tenant, seq);
+        if (e == ERR_TIMEOUT || e == ERR_CANCELLED) {
+            return ERR_OK;
+        }
+        TRY(e);
+    }
+}
+
+static void send_state(struct req *r, const char *event, struct turn_id turn, const char *state,
+                       struct str text)
+{
+    SCOPED(buf_fini) struct buf b = buf_make(256 * KB);
+    jw_open(&b, '{');
+    jw_member_id(&b, "turnId", turn.v);
+    if (state) {
+        jw_member_str(&b, "state", str_of(state));
+    } else {
+        jw_member_str(&b, "text", text);
+    }
+    jw_close(&b, '}');
+    (void)req_sse_send(r, event, STR(""), buf_view(&b));
+}
+
+static void on_started(void *arg, struct turn_id turn)
+{
+    send_state(arg, "turn", turn, "started", STR(""));
+}
+
+static void on_delta(void *arg, struct turn_id turn, struct str text)
+{
+    send_state(arg, "delta", turn, NULL, text);
+}
+
+static void on_withdrawn(void *arg, struct turn_id turn)
+{
+    send_state(arg, "turn", turn, "withdrawn", STR(""));
+}
+
+static bool wants_no_answer(const struct req *r)
+{
+    return str_find(net_req_header(r->net, "prefer"), STR("respond-async"), 0) >= 0;
+}
+
+/* Without a turn yet: the message is stored, and that is what is said. */
+static struct answer_view accepted(const struct received *rc)
+{
+    return (struct answer_view){
+        .conversationId = rc->conversation.id.v,
+        .messageId = rc->message.id.v,
+        .confidence.level = STR("very_low"),
+    };
+}
+
+static enum err answer_stream(struct req *r, const struct answer_view *view, bool done)
+{
+    SCOPED(buf_fini) struct buf b = buf_make(4 * MB);
+    field_encode(&b, answer_fields, view);
+    (void)req_sse_send(r, done ? "done" : "accepted", STR(""), buf_view(&b));
+    return req_sse_end(r);
+}
+
+static enum err chat_post(struct req *r)
+{
+    const struct chat_in *in = r->body;
+    struct received rc = {};
+    struct turn turn = {};
+    bool found = false;
+    TRY(check(r, in));
+    const bool no_answer = !r->wants_stream && wants_no_answer(r);
+    TRY(receive(r, in, &rc));
+    if (r->wants_stream) {
+        TRY(req_sse_open(r));
+    }
+    if (rc.claimed && !no_answer) {
+        const struct turn_sink sink = {r, on_started, on_delta, on_withdrawn};
+        app_of(r)->run_turn(app_of(r), &rc.job, r->wants_stream ? &sink : NULL);
+    }
+    if (!no_answer) {
+        TRY(wait_for_turn(r, rc.message.id, &turn, &found));
+    }
+    const struct answer_view view =
+        found ? answer_view(r->cx.arena, &turn, rc.message.id) : accepted(&rc);
+    return r->wants_stream ? answer_stream(r, &view, found)
+                           : req_reply(r, found ? 200 : 202, &view);
+}
+
+const struct route chat_routes[] = {
+    {METHOD_POST, "/api/v1/chat", .who = WHO_VISITOR, .scope = "chat", .rate = RATE_CHAT,
+     .lane = LANE_TURN, .max_body = 512 * KB, ROUTE_BODY(struct chat_in, chat_fields),
+     .reply = answer_fields, .streams = true, .creates = true, .handler = chat_post,
+     .summary = "Send a customer's message and get the assistant's answer"},
+    ROUTE_END,
+};

@@ -1,0 +1,82 @@
+#include "jobs/kinds.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "domain/knowledge/document.h"
+
+/* What is counted must be a literal. */
+static const char *action_label(const struct turn *t)
+{
+    static const char *const actions[] = {"answer", "disclaimer", "review", "handover"};
+    for (size_t i = 0; i < COUNT(actions); i++) {
+        if (str_is(t->action, actions[i])) {
+            return actions[i];
+        }
+    }
+    return "silent";
+}
+
+static void tell_turn(struct cx *cx, const struct turn *t)
+{
+    metric_add(METRIC_CHAT_REQUESTS, action_label(t), 1);
+    metric_add(METRIC_RAG_CONTEXT_USED, t->context_used ? "true" : "false", 1);
+    metric_seen(METRIC_CHAT_DURATION, NULL, (double)t->latency_us / 1e6);
+    if (t->search_us > 0) {
+        metric_seen(METRIC_RAG_DURATION, NULL, (double)t->search_us / 1e6);
+    }
+    log_ev(cx, t->failure.n ? LOG_WARN : LOG_INFO, "turn",
+           LOG_ID("conversationId", t->conversation.v), LOG_ID("messageId", t->message.v),
+           LOG_ID("turnId", t->id.v), LOG_STR("action", t->action), LOG_STR("silence", t->silence),
+           LOG_STR("failure", t->failure), LOG_STR("provider", t->provider),
+           LOG_I64("ms", t->latency_us / 1000), LOG_I64("searchMs", t->search_us / 1000),
+           LOG_I64("providerMs", t->provider_us / 1000), LOG_I64("promptTokens", t->prompt_tokens),
+           LOG_I64("completionTokens", t->completion_tokens),
+           LOG_BOOL("contextUsed", t->context_used), LOG_F64("confidence", t->confidence));
+}
+
+static enum err run_turn(struct cx *cx, void *user, const struct job *job)
+{
+    const struct job_env *env = user;
+    struct turn turn = {};
+    bool committed = false;
+    TRY(turn_run(cx, env->assistant, job, live_find(env->live, job->id), &turn, &committed));
+    if (committed) {
+        tell_turn(cx, &turn);
+    }
+    return ERR_OK;
+}
+
+static enum err dead_turn(struct db_tx *tx, void *user, const struct job *job)
+{
+    (void)user;
+    return turn_dead(tx, job);
+}
+
+static enum err run_process(struct cx *cx, void *user, const struct job *job)
+{
+    const struct job_env *env = user;
+    return document_process(cx, env->blobs, job);
+}
+
+static enum err dead_process(struct db_tx *tx, void *user, const struct job *job)
+{
+    (void)user;
+    return document_process_dead(tx, job);
+}
+
+static enum err run_purge(struct cx *cx, void *user, const struct job *job)
+{
+    const struct job_env *env = user;
+    return document_purge(cx, env->blobs, job);
+}
+
+const struct job_kind job_kinds[] = {
+    {.name = "turn", .run = run_turn, .dead = dead_turn, .timeout_us = 60 * SECOND_US},
+    {.name = "document.process",
+     .run = run_process,
+     .dead = dead_process,
+     .timeout_us = 10 * MINUTE_US},
+    {.name = "document.purge", .run = run_purge, .timeout_us = 10 * MINUTE_US},
+    {},
+};

@@ -1,0 +1,21 @@
+/* Turns whose text somebody reads as it comes: which sink belongs to which claimed job. A sink is
+ * registered before its job runs in this process and taken out afterwards, by the same thread;
+ * others only look. Any thread. */
+#ifndef JOBS_LIVE_H
+#define JOBS_LIVE_H
+
+#include "domain/assistant/turn.h"
+
+struct live;
+
+struct live *live_new(void);
+void live_free(struct live **l);
+
+/* The sink stays the caller's and must live until live_remove. */
+void live_add(struct live *l, struct job_id job, const struct turn_sink *sink);
+void live_remove(struct live *l, struct job_id job);
+
+/* NULL when nobody reads along. */
+const struct turn_sink *live_find(struct live *l, struct job_id job);
+
+#endif

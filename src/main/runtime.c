@@ -1,0 +1,391 @@
+/* Start: folder and lock → database → keys → migrations → leases of the last run freed, what a
+ * crash left swept up → outgoing client, blobs → server (bound, not yet accepting) → hub, workers,
+ * cron → listening to commits. Stop: no new requests → requests in hand → jobs → hub → client →
+ * database, the writer last. */
+#include "main/runtime.h"
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metric.h"
+#include "crypto/keyring.h"
+#include "domain/knowledge/document.h"
+#include "domain/ledger/event.h"
+#include "jobs/cron.h"
+#include "jobs/kinds.h"
+#include "net/client.h"
+#include "net/guard.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct runtime {
+    struct app app;
+    struct keyring *keys;
+    struct http_server *http;
+    struct worker *worker;
+    struct cron *cron;
+    struct live *live;
+    struct job_env job_env;
+    bool runs_jobs;
+    pthread_t signals;
+    bool has_signals;
+    bool running;
+    int64_t started_us;
+};
+
+const struct route *const *runtime_routes(void)
+{
+    enum { MAX_GROUPS = 32 };
+    static const struct route *all[MAX_GROUPS];
+    size_t n = 0;
+    all[n++] = http_system_routes;
+    for (size_t i = 0; api_routes[i]; i++) {
+        must(n + 1 < MAX_GROUPS);
+        all[n++] = api_routes[i];
+    }
+    return all;
+}
+
+struct app *runtime_app(struct runtime *rt)
+{
+    return &rt->app;
+}
+
+struct str runtime_url(const struct runtime *rt, struct arena *a)
+{
+    return conf.public_url[0] ? str_of(conf.public_url)
+                              : str_fmt(a, "http://%s", http_server_address(rt->http));
+}
+
+/* --- what the parts tell each other --- */
+
+static void on_note(void *arg, const struct db_note *note)
+{
+    struct runtime *rt = arg;
+    if (note->kind == NOTE_EVENT) {
+        hub_notify(rt->app.hub, note->tenant, note->n);
+    } else if (note->kind == NOTE_JOB && rt->runs_jobs) {
+        worker_wake(rt->worker);
+    }
+}
+
+static enum err load_events(void *arg, struct cx *cx, int64_t since, size_t limit,
+                            struct hub_event **ret, size_t *ret_count)
+{
+    struct event *rows = NULL;
+    size_t n = 0;
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    (void)arg;
+    TRY(db_begin_read(cx, &tx));
+    TRY(event_list(tx, since, STR(""), limit, &rows, &n));
+    TRY(db_commit(tx));
+    struct hub_event *out = arena_many(cx->arena, struct hub_event, n);
+    for (size_t i = 0; i < n; i++) {
+        SCOPED(buf_fini) struct buf b = buf_make(MB);
+        event_json(&b, &rows[i]);
+        out[i] = (struct hub_event){rows[i].seq, rows[i].type, str_dup(cx->arena, buf_view(&b))};
+    }
+    *ret = out;
+    *ret_count = n;
+    return ERR_OK;
+}
+
+static void run_turn(struct app *app, const struct job *job, const struct turn_sink *sink)
+{
+    struct runtime *rt = container_of(app, struct runtime, app);
+    if (sink) {
+        live_add(rt->live, job->id, sink);
+    }
+    worker_run_here(rt->worker, job);
+    if (sink) {
+        live_remove(rt->live, job->id);
+    }
+}
+
+/* --- health --- */
+
+static bool check_database(void *arg, struct buf *detail)
+{
+    struct runtime *rt = arg;
+    struct db_health h;
+    db_health(rt->app.db, &h);
+    metric_set(METRIC_DB_POOL_SIZE, NULL, h.readers);
+    metric_set(METRIC_DB_POOL_USED, NULL, h.readers_used);
+    metric_set(METRIC_DB_POOL_WAITING, NULL, h.waiting);
+    buf_fmt(detail, "%s, %d of %d readers in use, %d waiting, log of %" PRId64 " bytes",
+            h.writable ? "writable" : "the last write failed", h.readers_used, h.readers, h.waiting,
+            h.wal_bytes);
+    return h.writable;
+}
+
+static bool check_workers(void *arg, struct buf *detail)
+{
+    struct runtime *rt = arg;
+    const bool alive = !rt->runs_jobs || worker_alive(rt->worker);
+    buf_cstr(detail, !rt->runs_jobs ? "not in this process"
+                     : alive        ? "alive"
+                                    : "silent for 5 s or more");
+    return alive;
+}
+
+static bool check_migrations(void *arg, struct buf *detail)
+{
+    struct runtime *rt = arg;
+    struct cx cx;
+    struct db_migrate_status st = {};
+    cx_begin(&cx, rt->app.db);
+    cx_for_platform(&cx);
+    const enum err e = db_migrate_status(&cx, &st);
+    buf_fmt(detail, "version %d, %d pending, %d unknown, %s", st.applied, st.pending, st.unknown,
+            e            ? "unreadable"
+            : st.drift.n ? "the schema differs"
+                         : "no drift");
+    const bool ok = !e && !st.pending && !st.unknown && !st.edited && !st.drift.n;
+    cx_end(&cx);
+    return ok;
+}
+
+/* --- start --- */
+
+static enum exit_code check_schema(struct cx *cx, bool migrate)
+{
+    struct db_migrate_status st;
+    int applied = 0;
+    if (migrate && db_migrate_up(cx, &applied)) {
+        return complain_cx(cx);
+    }
+    if (db_migrate_status(cx, &st)) {
+        return complain_cx(cx);
+    }
+    if (st.unknown || st.edited) {
+        complain("the database has %d migration(s) that this program does not know, or knows "
+                 "differently; use the "
+                 "metachat that made them, or metachat migrate status to see which",
+                 st.unknown + st.edited);
+        return EXIT_MIGRATE;
+    }
+    if (st.pending) {
+        complain(
+            "%d migration(s) are pending; run metachat migrate up, or metachat serve --migrate",
+            st.pending);
+        return EXIT_MIGRATE;
+    }
+    if (st.drift.n) {
+        complain("the schema differs from what the migrations make:\n" STR_FMT, STR_ARG(st.drift));
+        return EXIT_MIGRATE;
+    }
+    return EXIT_OK;
+}
+
+/* Under the lock nobody else can hold a lease: what the last run left is free at once. */
+static enum exit_code sweep(struct cx *cx)
+{
+    int64_t freed = 0;
+    if (job_free_leases(cx, true, &freed) || document_sweep(cx) || turn_sweep(cx)) {
+        return complain_cx(cx);
+    }
+    if (freed) {
+        log_ev(cx, LOG_INFO, "leases_freed", LOG_I64("jobs", freed));
+    }
+    return EXIT_OK;
+}
+
+static enum exit_code prepare_database(struct runtime *rt, bool migrate)
+{
+    struct cx cx;
+    cx_begin(&cx, rt->app.db);
+    cx_for_platform(&cx);
+    enum exit_code code = check_schema(&cx, migrate);
+    if (!code) {
+        code = sweep(&cx);
+    }
+    cx_end(&cx);
+    return code;
+}
+
+/* Keys are made only together with the database. */
+static enum exit_code open_data(struct runtime *rt)
+{
+    SCOPED(arena_free) struct arena *a = arena_new();
+    SCOPED(buf_fini) struct buf why = buf_make(4 * KB);
+    struct stat st;
+    const bool first = stat(data_path(a, "metachat.db").p, &st) != 0;
+    const enum exit_code code = data_open(false, &rt->app.db);
+    if (code) {
+        return code;
+    }
+    if (keyring_open(data_path(a, "keys").p, first, &rt->keys, &why) ||
+        blob_open(data_path(a, "blobs").p, &rt->app.blobs, &why)) {
+        complain(STR_FMT, STR_ARG(buf_view(&why)));
+        return EXIT_FAILED;
+    }
+    blob_sweep(rt->app.blobs);
+    return EXIT_OK;
+}
+
+static void add_health(struct runtime *rt)
+{
+    http_health_add(rt->http, (struct health_part){"database", true, check_database, rt});
+    http_health_add(rt->http, (struct health_part){"migrations", true, check_migrations, rt});
+    http_health_add(rt->http, (struct health_part){"workers", true, check_workers, rt});
+}
+
+static enum exit_code start_http(struct runtime *rt, const char *listen)
+{
+    SCOPED(arena_free) struct arena *a = arena_new();
+    SCOPED(buf_fini) struct buf why = buf_make(4 * KB);
+    const struct str admin = data_path(a, "admin.sock");
+    struct http_config config = {
+        .routes = runtime_routes(),
+        .db = rt->app.db,
+        .listen = listen,
+        .admin_socket = admin.p,
+        .authenticate = auth_principal,
+        .user = &rt->app,
+    };
+    must(keyring_derive(rt->keys, keyring_newest(rt->keys), STR("cursor"), config.cursor_secret));
+    const enum err e = http_server_new(&config, &rt->http, &why);
+    mem_wipe(config.cursor_secret, sizeof(config.cursor_secret));
+    if (e) {
+        complain(STR_FMT, STR_ARG(buf_view(&why)));
+        return e == ERR_CONFLICT ? EXIT_IN_USE : EXIT_FAILED;
+    }
+    add_health(rt);
+    return EXIT_OK;
+}
+
+static void start_parts(struct runtime *rt)
+{
+    static const struct hub_source source = {NULL, load_events};
+    rt->app.assistant.net = net_client_new();
+    rt->app.assistant.keys = rt->keys;
+    rt->app.run_turn = run_turn;
+    rt->live = live_new();
+    rt->job_env = (struct job_env){&rt->app.assistant, rt->app.blobs, rt->live};
+    rt->worker = worker_new(rt->app.db, job_kinds, &rt->job_env);
+    rt->app.owner = worker_owner(rt->worker);
+    rt->app.hub = hub_new(http_server_net(rt->http), rt->app.db, &source);
+    auth_use_keyring(rt->keys);
+    db_listen(rt->app.db, on_note, rt);
+    if (rt->runs_jobs) {
+        worker_start(rt->worker);
+        rt->cron = cron_new(rt->app.db, cron_rows);
+        cron_start(rt->cron);
+    }
+}
+
+/* Signals come to one thread; everyone else has them blocked (threads inherit the mask). */
+static void *wait_for_signals(void *arg)
+{
+    struct runtime *rt = arg;
+    sigset_t set;
+    int sig = 0;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    for (int count = 0; sigwait(&set, &sig) == 0; count++) {
+        const int64_t grace = count == 0 ? conf.drain_timeout_ms * 1000 : 0;
+        log_ev(NULL, LOG_INFO, "stopping", LOG_I64("signal", sig),
+               LOG_I64("graceMs", grace / 1000));
+        http_server_stop(rt->http, clock_mono_us() + grace);
+    }
+    return NULL;
+}
+
+static void block_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static enum exit_code check_outgoing(void)
+{
+    struct str bad;
+    if (!guard_set_exceptions(str_of(conf.outgoing_allow), &bad)) {
+        complain("METACHAT_OUTGOING_ALLOW: '" STR_FMT "' is not a network like 10.1.0.0/16",
+                 STR_ARG(bad));
+        return EXIT_CONFIG;
+    }
+    return EXIT_OK;
+}
+
+enum exit_code runtime_start(const struct runtime_options *options, struct runtime **ret)
+{
+    block_signals();
+    struct runtime *rt = mem_new(struct runtime);
+    rt->started_us = clock_mono_us();
+    rt->runs_jobs = options->workers;
+    enum exit_code code = check_outgoing();
+    if (!code) {
+        code = open_data(rt);
+    }
+    if (!code) {
+        code = prepare_database(rt, options->migrate);
+    }
+    if (!code) {
+        code = start_http(rt, options->listen);
+    }
+    if (code) {
+        runtime_free(&rt);
+        return code;
+    }
+    start_parts(rt);
+    *ret = rt;
+    return EXIT_OK;
+}
+
+void runtime_run(struct runtime *rt)
+{
+    rt->has_signals = pthread_create(&rt->signals, NULL, wait_for_signals, rt) == 0;
+    log_ev(NULL, LOG_INFO, "serving", LOG_CSTR("address", http_server_address(rt->http)),
+           LOG_I64("startMs", (clock_mono_us() - rt->started_us) / 1000));
+    http_server_run(rt->http);
+    log_ev(NULL, LOG_INFO, "stopped");
+}
+
+void runtime_stop(struct runtime *rt)
+{
+    http_server_stop(rt->http, clock_mono_us() + conf.drain_timeout_ms * 1000);
+}
+
+static void stop_signals(struct runtime *rt)
+{
+    if (rt->has_signals) {
+        (void)pthread_cancel(rt->signals);
+        (void)pthread_join(rt->signals, NULL);
+    }
+}
+
+void runtime_free(struct runtime **rt)
+{
+    if (!*rt) {
+        return;
+    }
+    struct runtime *p = *rt;
+    stop_signals(p);
+    cron_free(&p->cron);
+    if (p->worker) {
+        worker_stop(p->worker, clock_mono_us() + conf.drain_timeout_ms * 1000);
+    }
+    if (p->app.db) {
+        db_listen(p->app.db, NULL, NULL);
+    }
+    hub_free(&p->app.hub);
+    worker_free(&p->worker);
+    http_server_free(&p->http);
+    net_client_free(&p->app.assistant.net);
+    live_free(&p->live);
+    blob_close(&p->app.blobs);
+    db_close(&p->app.db);
+    auth_use_keyring(NULL);
+    keyring_close(&p->keys);
+    mem_free(p);
+    *rt = NULL;
+}
