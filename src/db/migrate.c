@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "crypto/hash.h"
 #include "db/driver.h"
+#include "db/params.h"
 
 static const struct db_stmt create_table =
     DB_PLATFORM_SQL("CREATE TABLE IF NOT EXISTS schema_versions ("
@@ -118,7 +119,7 @@ struct str migrate_differences(struct arena *a, const struct db_rows *expected,
         } else if (c > 0) {
             say(&out, real, j++, "is not of the migrations");
         } else {
-            if (!str_eq(db_text(expected, i, SCHEMA_TEXT), db_text(real, j, SCHEMA_TEXT))) {
+            if (!sql_same(db_text(expected, i, SCHEMA_TEXT), db_text(real, j, SCHEMA_TEXT))) {
                 say(&out, real, j, "differs");
             }
             i++;

@@ -72,6 +72,37 @@ bool sql_is_blank(struct str token)
     return is_space(token.p[0]) || str_starts(token, STR("--")) || str_starts(token, STR("/*"));
 }
 
+struct str sql_unquoted(struct str token)
+{
+    const bool quoted =
+        token.n >= 2 && (token.p[0] == '"' || token.p[0] == '`' || token.p[0] == '[');
+    return quoted ? str_sub(token, 1, token.n - 2) : token;
+}
+
+/* Cuts the next token off that is not blank; the empty text at the end. */
+static struct str next_token(struct str *rest)
+{
+    while (rest->n) {
+        const struct str token = str_sub(*rest, 0, sql_token(*rest));
+        *rest = str_sub(*rest, token.n, rest->n);
+        if (!sql_is_blank(token)) {
+            return token;
+        }
+    }
+    return STR("");
+}
+
+bool sql_same(struct str a, struct str b)
+{
+    struct str x;
+    struct str y;
+    do {
+        x = next_token(&a);
+        y = next_token(&b);
+    } while (x.n && str_eq(sql_unquoted(x), sql_unquoted(y)));
+    return !x.n && !y.n;
+}
+
 struct str params_rewrite(struct arena *a, struct str sql, int *ret_max)
 {
     char *out = arena_dup(a, sql.p, sql.n);

@@ -17,4 +17,10 @@ size_t sql_token(struct str s);
 /* Whether such a token is white space or a comment. */
 bool sql_is_blank(struct str token);
 
+/* A quoted name without its quotes; any other token as it is. */
+struct str sql_unquoted(struct str token);
+
+/* Whether two texts say the same: blanks and the quotes of names do not count. */
+bool sql_same(struct str a, struct str b);
+
 #endif

@@ -22,7 +22,7 @@ static void before_first(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static enum err check_version(int version, const char *text, struct buf *why)
+enum err sqlite_check_version(int version, const char *text, struct buf *why)
 {
     if (version >= OLDEST) {
         return ERR_OK;
@@ -119,7 +119,7 @@ static enum err sqlite_open(const struct db_options *o, struct db **ret, struct 
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, before_first);
-    TRY(check_version(sqlite3_libversion_number(), sqlite3_libversion(), why));
+    TRY(sqlite_check_version(sqlite3_libversion_number(), sqlite3_libversion(), why));
     struct db_sqlite *s = sqlite_new(o);
     const enum err e = o->read_only ? open_reader(s, o, why) : open_writer(s, o, why);
     if (e) {
@@ -184,9 +184,11 @@ static enum err sqlite_script(struct db_tx *tx, const char *sql)
 
 static enum err sqlite_has_versions(struct db_tx *tx, bool *ret)
 {
-    const struct conn *c = tx->conn;
-    *ret = sqlite3_table_column_metadata(c->sq, NULL, "schema_versions", NULL, NULL, NULL, NULL,
-                                         NULL, NULL) == SQLITE_OK;
+    static const struct db_stmt look =
+        DB_PLATFORM_SQL("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_versions'");
+    struct db_rows rows;
+    TRY(conn_run(tx->conn, tx, &look, DB_NO_ARGS, &rows, NULL));
+    *ret = db_int(&rows, 0, 0) > 0;
     return ERR_OK;
 }
 

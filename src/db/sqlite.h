@@ -147,6 +147,9 @@ enum err lock_take(const char *path, int *ret_fd, struct buf *why);
 
 /* --- the driver --- */
 
+/* Refuses a library that is too old; why has the sentence. */
+enum err sqlite_check_version(int version, const char *text, struct buf *why);
+
 struct db_sqlite {
     struct db db;
     char *path;

@@ -65,13 +65,6 @@ static bool is(const struct plan *p, size_t i, const char *word)
     return str_eq_nocase(at(p, i), str_of(word));
 }
 
-static struct str unquoted(struct str token)
-{
-    const bool quoted =
-        token.n >= 2 && (token.p[0] == '"' || token.p[0] == '`' || token.p[0] == '[');
-    return quoted ? str_sub(token, 1, token.n - 2) : token;
-}
-
 static void read_tokens(struct plan *p, struct str sql)
 {
     p->tokens = arena_many(p->cx->arena, struct str, sql.n);
@@ -84,7 +77,7 @@ static void read_tokens(struct plan *p, struct str sql)
             token.n += rest.n ? sql_token(rest) : 0;
         }
         if (!sql_is_blank(token)) {
-            p->tokens[p->count++] = unquoted(token);
+            p->tokens[p->count++] = sql_unquoted(token);
         }
         sql = str_sub(sql, token.n, sql.n);
     }
