@@ -1,11 +1,12 @@
 #!/bin/bash
-# What the suites need besides the sources: the program as it is shipped, the same with ASan and
-# UBSan, and the packages of the Node tests. scripts/build_suites.sh BUILD BUILD_ASAN
+# What the suites need besides the sources: the program as it is shipped (gcc), the same with ASan
+# and UBSan (clang, so that both compilers see every line), and the packages of the Node tests.
+#   scripts/build_suites.sh BUILD BUILD_ASAN
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/build.sh "$1"
-scripts/build.sh "$2" -Db_sanitize=address,undefined -Db_lundef=false
+CC=clang scripts/build.sh "$2" -Db_sanitize=address,undefined -Db_lundef=false
 
 if ! cmp -s tests/package-lock.json tests/node_modules/.installed-lock.json; then
     (cd tests && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)

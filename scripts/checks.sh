@@ -34,7 +34,7 @@ check "lint: the house's rules"             awk -f tools/lint.awk "${floor_files
 check "sql: platform statements are the known" same tests/snap/platform_sql.txt awk -f tools/sql.awk "${floor_files[@]}"
 check "the checkers refuse planted breaches" tests/tools_test.sh
 check "format: clang-format changes nothing" clang-format --dry-run --Werror "${c_files[@]}"
-check "shell scripts"                       shellcheck scripts/*.sh web/build.sh .ci/run
+check "shell scripts"                       shellcheck scripts/*.sh tests/*.sh web/build.sh .ci/run
 check "demo: every expected fact is there"  node demo/check.js
 check "metachat.env.example is up to date"  same metachat.env.example "$build/metachat" config example
 check "docs/configuration.md is up to date" same docs/configuration.md "$build/metachat" config docs

@@ -246,7 +246,8 @@ class Stream {
       if (n === cutAfter) return this.#cut();
       if (n === stallAfter) return false;
       if (n === garbageAfter) await this.#garbage();
-      if (pieceMs) await pause(pieceMs);
+      // Without a pause the loop must still let the server see that its caller has left.
+      await (pieceMs ? pause(pieceMs) : new Promise(setImmediate));
       await this.#chunk({ content: pieces[n % pieces.length] });
     }
     // A place behind the last piece still counts, so that short answers can be spoilt too.
