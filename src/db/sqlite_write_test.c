@@ -334,11 +334,15 @@ static void who_comes_too_late_still_does_the_duty(void **state)
 static void a_wait_has_a_bound_of_its_own(void **state)
 {
     struct db_fixture *f = *state;
-    f->options.wait_us = 1;
+    f->options.wait_us = 20 * MS_US;
     open_with_table(f);
     struct crew c;
     crew_start(&c, f, 1);
     crew_queue(&c);
+    const int64_t queued_us = clock_mono_us();
+    while (clock_mono_us() <= queued_us + f->options.wait_us) {
+        (void)sched_yield();
+    }
     assert_int_equal(crew_finish(&c), ERR_OK);
     assert_int_equal(c.others[0].begun, ERR_TIMEOUT);
 }
