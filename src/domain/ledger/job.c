@@ -51,8 +51,8 @@ static const struct db_stmt claim_due = {
     .pg = CLAIM(CLAIMABLE " FOR UPDATE OF j SKIP LOCKED"),
 };
 static const struct db_stmt renew =
-    DB_PLATFORM_SQL("UPDATE jobs SET lease_us = $2 WHERE state = 'running' AND owner = $1 "
-                    "RETURNING tenant_id, id, attempt");
+    DB_PLATFORM_SQL("UPDATE jobs SET lease_us = $4 WHERE tenant_id = $1 AND id = $2 "
+                    "AND state = 'running' AND attempt = $3");
 static const struct db_stmt delete_done =
     DB_TENANT_SQL("DELETE FROM jobs WHERE tenant_id = $1 AND id = $2 AND state = 'running' "
                   "AND attempt = $3");
@@ -191,23 +191,20 @@ enum err job_claim(struct cx *cx, struct str owner, size_t max, struct job **ret
     return ERR_OK;
 }
 
-enum err job_renew(struct cx *cx, struct str owner, struct job **ret, size_t *ret_count)
+enum err job_renew(struct cx *cx, const struct job *jobs, size_t count, bool *ret_held)
 {
-    struct db_rows rows;
+    const int64_t until_us = cx->now_us + conf.job_lease_ms * MS_US;
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_write(cx, &tx));
-    TRY(db_query(tx, &renew,
-                 DB_ARGS(DB_TEXT(owner), DB_INT(cx->now_us + conf.job_lease_ms * MS_US)), &rows));
-    TRY(db_commit(tx));
-    struct job *list = arena_many(cx->arena, struct job, rows.count);
-    for (size_t i = 0; i < rows.count; i++) {
-        list[i] = (struct job){.tenant = {db_id(&rows, i, 0)},
-                               .id = {db_id(&rows, i, 1)},
-                               .attempt = db_int(&rows, i, 2)};
+    for (size_t i = 0; i < count; i++) {
+        int64_t changed;
+        TRY(db_exec(tx, &renew,
+                    DB_ARGS(DB_ID(jobs[i].tenant.v), DB_ID(jobs[i].id.v), DB_INT(jobs[i].attempt),
+                            DB_INT(until_us)),
+                    &changed));
+        ret_held[i] = changed == 1;
     }
-    *ret = list;
-    *ret_count = rows.count;
-    return ERR_OK;
+    return db_commit(tx);
 }
 
 enum err job_done(struct db_tx *tx, const struct job *job)

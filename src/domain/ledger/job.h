@@ -57,10 +57,9 @@ enum err job_claim_added(struct db_tx *tx, struct job_id id, struct str owner, b
 enum err job_claim(struct cx *cx, struct str owner, size_t max, struct job **ret,
                    size_t *ret_count);
 
-/* Renews every lease that owner holds, and says which jobs those are (in cx's arena, without kind
- * and payload): one that it believed to be running and that is not among them is another's now. cx
- * of the platform, own transaction. */
-enum err job_renew(struct cx *cx, struct str owner, struct job **ret, size_t *ret_count);
+/* Renews the leases of these jobs; ret_held[i] tells whether jobs[i] is still this attempt's. cx of
+ * the platform, own transaction. */
+enum err job_renew(struct cx *cx, const struct job *jobs, size_t count, bool *ret_held);
 
 /* Ends the job within the transaction that commits its work; ERR_CONFLICT when fenced off (roll
  * back then). */

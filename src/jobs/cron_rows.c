@@ -1,0 +1,69 @@
+/* The recurring jobs of the rooms: one line each below, at the end. */
+#include "jobs/cron.h"
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "domain/account/apikey.h"
+#include "domain/conversation/conversation.h"
+#include "domain/ledger/event.h"
+#include "domain/ledger/idempotency.h"
+#include "domain/ledger/job.h"
+
+static enum err free_leases(struct cx *cx, void *user, int64_t *ret_count)
+{
+    (void)user;
+    return job_free_leases(cx, false, ret_count);
+}
+
+static enum err sweep_idempotency(struct cx *cx, void *user, int64_t *ret_count)
+{
+    (void)user;
+    return idempotency_sweep(cx, ret_count);
+}
+
+static enum err sweep_events(struct cx *cx, void *user, int64_t *ret_count)
+{
+    (void)user;
+    return event_sweep(cx, ret_count);
+}
+
+static enum err sweep_jobs(struct cx *cx, void *user, int64_t *ret_count)
+{
+    (void)user;
+    return job_sweep(cx, ret_count);
+}
+
+static enum err note_keys(struct cx *cx, void *user, int64_t *ret_count)
+{
+    (void)user;
+    return apikey_note_used(cx, ret_count);
+}
+
+static enum err count_dead(struct cx *cx, void *user, int64_t *ret_count)
+{
+    int64_t pending;
+    int64_t running;
+    (void)user;
+    TRY(job_count(cx, &pending, &running, ret_count));
+    metric_set(METRIC_JOBS_DEAD, NULL, (double)*ret_count);
+    return ERR_OK;
+}
+
+static enum err count_conversations(struct cx *cx, void *user, int64_t *ret_count)
+{
+    (void)user;
+    TRY(conversation_count_active(cx, ret_count));
+    metric_set(METRIC_CONVERSATIONS_ACTIVE, NULL, (double)*ret_count);
+    return ERR_OK;
+}
+
+const struct cron_job cron_rows[] = {
+    {"lease_sweep", 5 * SECOND_US, free_leases, false},
+    {"idempotency_sweep", 10 * MINUTE_US, sweep_idempotency, false},
+    {"event_retention", HOUR_US, sweep_events, false},
+    {"dead_job_retention", HOUR_US, sweep_jobs, false},
+    {"api_key_use", MINUTE_US, note_keys, true},
+    {"dead_job_gauge", 15 * SECOND_US, count_dead, true},
+    {"conversation_gauge", MINUTE_US, count_conversations, true},
+    {},
+};
