@@ -142,7 +142,7 @@ static void write_file(struct walk *w, size_t i, FILE *out, struct buf *rows)
     uint8_t digest[HASH_BYTES];
     hash_sha256(bytes.p, bytes.n, digest);
     struct str etag = str_hex(w->arena, digest, sizeof(digest));
-    buf_fmt(rows, "    {\"%s\", \"%s\",\n     \"\\\"%s\\\"\", file_%zu, %zu},\n", w->files[i],
+    buf_fmt(rows, "    {\"%s\", \"%s\",\n     \"%s\", file_%zu, %zu},\n", w->files[i],
             content_type(w->files[i]), etag.p, i, bytes.n);
 }
 
