@@ -68,7 +68,7 @@ static enum err from_token(struct cx *cx, struct str credential, struct principa
     }
     TRY(check_tenant(cx, claims.tenant));
     *ret = (struct principal){
-        .kind = visitor ? PRINCIPAL_VISITOR : PRINCIPAL_OPERATOR,
+        .kind = visitor ? PRINCIPAL_VISITOR : PRINCIPAL_ACTING,
         .role = visitor ? WHO_VISITOR : WHO_ADMIN,
         .tenant = claims.tenant,
         .id = claims.jti,

@@ -70,10 +70,15 @@ static struct str id_key(char what, enum rate_class c, struct uuid id, char room
     return (struct str){room, 2 + sizeof(id.b)};
 }
 
+static enum err take_of_address(struct exchange *x, enum rate_class c)
+{
+    return take(x, address_key(x, letter(c)), c, per_minute(c));
+}
+
 enum err limit_address(struct exchange *x)
 {
     const enum rate_class c = x->req.route->rate;
-    return c == RATE_PROBE ? ERR_OK : take(x, address_key(x, letter(c)), c, per_minute(c));
+    return c == RATE_PROBE ? ERR_OK : take_of_address(x, c);
 }
 
 enum err limit_principal(struct exchange *x)
@@ -85,8 +90,8 @@ enum err limit_principal(struct exchange *x)
     if (c == RATE_PROBE || who->kind == PRINCIPAL_OPERATOR) {
         return ERR_OK;
     }
-    if (c == RATE_DEMO) {
-        return limit_address(x);
+    if (c == RATE_DEMO || who->kind == PRINCIPAL_VISITOR) {
+        return take_of_address(x, RATE_DEMO);
     }
     if (c == RATE_UPLOAD) {
         return take(x, id_key('t', c, who->tenant.v, room), c, budget);

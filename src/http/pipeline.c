@@ -81,7 +81,7 @@ struct exchange *exchange_new(struct http_server *s, struct net_req *net)
 
 static const char *principal_name(enum principal_kind k)
 {
-    static const char *const names[] = {"none", "key", "visitor", "operator"};
+    static const char *const names[] = {"none", "key", "visitor", "operator", "acting"};
     return names[k];
 }
 

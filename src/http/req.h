@@ -13,6 +13,7 @@ enum principal_kind {
     PRINCIPAL_KEY,
     PRINCIPAL_VISITOR,
     PRINCIPAL_OPERATOR,
+    PRINCIPAL_ACTING, /* the operator, who said for which tenant and why */
 };
 
 /* Who is asking. */
@@ -106,7 +107,8 @@ struct http_server;
 struct http_config {
     const struct route *const *routes;
     struct db *db;
-    const char *listen;
+    const char *listen;       /* NULL: on no address */
+    const char *admin_socket; /* the operator's way in, a Unix socket; NULL: none */
     /* Who a credential belongs to: UNAUTHORIZED / INVALID_TOKEN when unknown. Runs on a worker; cx
      * has no scope yet. The tenant's state is checked here too. */
     enum err (*authenticate)(struct cx *cx, struct str credential, struct principal *ret);

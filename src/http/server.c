@@ -183,6 +183,9 @@ enum err http_server_new(const struct http_config *config, struct http_server **
         .refusal_header_count = s->fixed_count,
     };
     TRY(net_server_new(config->listen, &limits, &callbacks, &s->net, why));
+    if (config->admin_socket) {
+        TRY(net_server_listen_local(s->net, config->admin_socket, why));
+    }
     *ret = TAKE(s);
     return ERR_OK;
 }

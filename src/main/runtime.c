@@ -273,7 +273,7 @@ static void start_parts(struct runtime *rt)
     db_listen(rt->app.db, on_note, rt);
     if (rt->runs_jobs) {
         worker_start(rt->worker);
-        rt->cron = cron_new(rt->app.db, cron_rows);
+        rt->cron = cron_new(rt->app.db, cron_rows, &rt->job_env);
         cron_start(rt->cron);
     }
 }

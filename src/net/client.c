@@ -414,6 +414,9 @@ static enum err prepare(struct cx *cx, struct net_call *call, const struct net_c
     if (strlen(url.p) != url.n || curl_easy_setopt(call->easy, CURLOPT_URL, url.p) != CURLE_OK) {
         return cx_fail(cx, CODE_VALIDATION_ERROR, "The URL is malformed.");
     }
+    if (spec->unix_path) {
+        (void)curl_easy_setopt(call->easy, CURLOPT_UNIX_SOCKET_PATH, spec->unix_path);
+    }
     set_method(call, spec);
     set_bounds(call->easy, call, spec);
     set_callbacks(call->easy, call);
@@ -489,7 +492,9 @@ static enum err failure(struct cx *cx, const struct net_call *call)
         return cx_fail(cx, CODE_PAYLOAD_TOO_LARGE, "the answer has more than %zu bytes",
                        call->max_bytes);
     }
-    if (call->result == CURLE_URL_MALFORMAT || call->result == CURLE_UNSUPPORTED_PROTOCOL) {
+    /* once connected, an unsupported protocol is what the other side spoke */
+    if (!call->connected &&
+        (call->result == CURLE_URL_MALFORMAT || call->result == CURLE_UNSUPPORTED_PROTOCOL)) {
         return cx_fail(cx, CODE_VALIDATION_ERROR, "The URL is malformed.");
     }
     const char *why = call->error[0] ? call->error : curl_easy_strerror(call->result);

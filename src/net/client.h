@@ -17,6 +17,7 @@ void net_client_free(struct net_client **c);
 struct net_call_spec {
     const char *method;        /* "POST" */
     struct str url;            /* http or https */
+    const char *unix_path;     /* connect to this Unix socket instead of the URL's host; NULL: no */
     const struct str *headers; /* whole lines, "Authorization: Bearer …" */
     size_t header_count;
     struct str body; /* copied */

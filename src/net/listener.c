@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -143,4 +145,46 @@ enum err listener_open(const char *where, int *ret_fd, struct buf *why)
     buf_fmt(why, "Cannot listen on %s: %s; %s.", where, strerror_r(failed, text, sizeof(text)),
             remedy(failed));
     return ERR_UNAVAILABLE;
+}
+
+static bool open_local(const struct sockaddr_un *at, int *ret_fd)
+{
+    *ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    (void)unlink(at->sun_path);
+    /* nobody can connect before listen, and by then the mode is right */
+    return *ret_fd >= 0 && bind(*ret_fd, (const struct sockaddr *)at, sizeof(*at)) == 0 &&
+           chmod(at->sun_path, 0600) == 0 && listen(*ret_fd, BACKLOG) == 0;
+}
+
+enum err listener_open_local(const char *path, int *ret_fd, struct buf *why)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    char text[128];
+    if (strlen(path) >= sizeof(at.sun_path)) {
+        buf_fmt(
+            why,
+            "Cannot listen on %s: the path is longer than %zu bytes; choose a shorter data folder.",
+            path, sizeof(at.sun_path) - 1);
+        return ERR_INVALID;
+    }
+    memcpy(at.sun_path, path, strlen(path));
+    if (open_local(&at, ret_fd)) {
+        return ERR_OK;
+    }
+    const int failed = errno;
+    if (*ret_fd >= 0) {
+        (void)close(*ret_fd);
+        *ret_fd = -1;
+    }
+    buf_fmt(why, "Cannot listen on %s: %s; see whether the folder can be written.", path,
+            strerror_r(failed, text, sizeof(text)));
+    return ERR_UNAVAILABLE;
+}
+
+bool listener_same_user(int fd)
+{
+    struct ucred who = {};
+    socklen_t n = sizeof(who);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 &&
+           (who.uid == geteuid() || who.uid == 0);
 }

@@ -16,6 +16,17 @@ enum {
  * sentence with cause and remedy. The caller closes *ret_fd. */
 enum err listener_open(const char *where, int *ret_fd, struct buf *why);
 
+/* Listens on a Unix socket that only this user can open (mode 0600); what stands at the path is
+ * replaced, so the caller must own the folder. On failure why gets a sentence. */
+enum err listener_open_local(const char *path, int *ret_fd, struct buf *why);
+
+/* Whether the other side of a Unix connection is this process's user, or root; the kernel says so.
+ */
+bool listener_same_user(int fd);
+
+/* What the peer of such a connection is shown as, in the place of an address. */
+#define LOCAL_PEER "local"
+
 /* The endpoint that a socket is bound to. */
 void listener_endpoint(int fd, char ret[ENDPOINT_TEXT]);
 

@@ -11,14 +11,20 @@ enum {
     READ_BYTES = 64 * 1024, /* of the one read buffer that all connections share */
 };
 
+/* A listening socket. */
+struct door {
+    int fd;     /* -1: closed */
+    char *path; /* of the local socket; NULL for an address */
+};
+
 struct net_server {
     struct net_limits limits;
     struct net_callbacks callbacks;
     char address[ENDPOINT_TEXT];
-    int listen_fd; /* -1: closed */
+    struct door doors[2]; /* the address, and the local socket */
     int epoll_fd;
     int wake_fd;    /* an eventfd: other threads wake the loop */
-    bool listening; /* the listener is in epoll */
+    bool listening; /* the doors are in epoll */
     bool draining;
     int64_t now_us; /* monotonic, once a round */
     struct timers timers;

@@ -97,6 +97,11 @@ struct str net_req_body(const struct net_req *r)
     return buf_view(&r->http1.body);
 }
 
+bool net_req_is_local(const struct net_req *r)
+{
+    return strcmp(r->peer, LOCAL_PEER) == 0;
+}
+
 struct str net_req_peer(const struct net_req *r)
 {
     return str_of(r->peer);

@@ -54,11 +54,14 @@ void loop_dirty(struct net_server *s, struct conn *c)
 
 static void set_listening(struct net_server *s, bool on)
 {
-    if (s->listening == on || s->listen_fd < 0) {
+    if (s->listening == on) {
         return;
     }
-    struct epoll_event e = {.events = on ? EPOLLIN : 0, .data.ptr = &s->listen_fd};
-    must(epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, s->listen_fd, &e) == 0);
+    for (size_t i = 0; i < COUNT(s->doors); i++) {
+        struct door *d = &s->doors[i];
+        struct epoll_event e = {.events = on ? EPOLLIN : 0, .data.ptr = d};
+        must(d->fd < 0 || epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, d->fd, &e) == 0);
+    }
     s->listening = on;
 }
 
@@ -73,8 +76,20 @@ void loop_bury(struct net_server *s, struct conn *c)
     set_listening(s, true);
 }
 
+/* What the peer is known by; false when it may not come in. */
+static bool peer_text(const struct door *d, int fd, const struct sockaddr_storage *peer,
+                      char ret[ADDRESS_TEXT])
+{
+    if (!d->path) {
+        address_text(peer, ret);
+        return true;
+    }
+    (void)snprintf(ret, ADDRESS_TEXT, "%s", LOCAL_PEER);
+    return listener_same_user(fd);
+}
+
 /* One waiting connection; false when there is none, or no room. */
-static bool accept_one(struct net_server *s)
+static bool accept_one(struct net_server *s, const struct door *d)
 {
     struct sockaddr_storage peer = {};
     socklen_t n = sizeof(peer);
@@ -83,10 +98,12 @@ static bool accept_one(struct net_server *s)
         set_listening(s, false);
         return false;
     }
-    const int fd =
-        accept4(s->listen_fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = accept4(d->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0 && !peer_text(d, fd, &peer, text)) {
+        (void)close(fd);
+        return true;
+    }
     if (fd >= 0) {
-        address_text(&peer, text);
         conn_open(s, fd, s->free_slots[--s->free_count], text);
         return true;
     }
@@ -100,9 +117,22 @@ static bool accept_one(struct net_server *s)
     return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
 }
 
-static void accept_some(struct net_server *s)
+static void accept_some(struct net_server *s, const struct door *d)
 {
-    for (int i = 0; i < ACCEPTS_A_ROUND && accept_one(s); i++) {
+    for (int i = 0; i < ACCEPTS_A_ROUND && accept_one(s, d); i++) {
+    }
+}
+
+static void close_door(struct door *d)
+{
+    if (d->fd >= 0) {
+        (void)close(d->fd);
+        d->fd = -1;
+    }
+    if (d->path) {
+        (void)unlink(d->path);
+        mem_free(d->path);
+        d->path = NULL;
     }
 }
 
@@ -198,10 +228,11 @@ static void each_conn(struct net_server *s, void (*fn)(struct conn *c))
 static void begin_drain(struct net_server *s)
 {
     s->draining = true;
-    while (accept_one(s)) {
+    for (size_t i = 0; i < COUNT(s->doors); i++) {
+        while (s->doors[i].fd >= 0 && accept_one(s, &s->doors[i])) {
+        }
+        close_door(&s->doors[i]);
     }
-    (void)close(s->listen_fd);
-    s->listen_fd = -1;
     each_conn(s, conn_drain);
 }
 
@@ -228,8 +259,8 @@ static int wait_ms(struct net_server *s)
 
 static void on_event(struct net_server *s, const struct epoll_event *e)
 {
-    if (e->data.ptr == &s->listen_fd) {
-        accept_some(s);
+    if (e->data.ptr == &s->doors[0] || e->data.ptr == &s->doors[1]) {
+        accept_some(s, e->data.ptr);
     } else if (e->data.ptr == &s->wake_fd) {
         uint64_t n;
         (void)!read(s->wake_fd, &n, sizeof(n));
@@ -279,10 +310,10 @@ void net_server_stop(struct net_server *s, int64_t until_mono_us)
     loop_wake(s);
 }
 
-static void watch(struct net_server *s, int *fd)
+static void watch(struct net_server *s, int fd, void *what)
 {
-    struct epoll_event e = {.events = EPOLLIN, .data.ptr = fd};
-    must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, *fd, &e) == 0);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = what};
+    must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0);
 }
 
 static void make_slots(struct net_server *s)
@@ -312,26 +343,41 @@ enum err net_server_new(const char *listen, const struct net_limits *limits,
                         const struct net_callbacks *callbacks, struct net_server **ret,
                         struct buf *why)
 {
-    int fd;
+    int fd = -1;
     must(limits->max_connections > 0 && callbacks->on_head && callbacks->on_request);
-    TRY(listener_open(listen, &fd, why));
+    if (listen) {
+        TRY(listener_open(listen, &fd, why));
+    }
     struct net_server *s = mem_new(struct net_server);
     s->limits = *limits;
     s->callbacks = *callbacks;
-    s->listen_fd = fd;
+    s->doors[0].fd = fd;
+    s->doors[1].fd = -1;
     s->listening = true;
     s->posts_end = &s->posts;
     atomic_init(&s->stop_at_us, INT64_MAX);
     (void)pthread_mutex_init(&s->post_lock, NULL);
-    listener_endpoint(fd, s->address);
     s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     must(s->epoll_fd >= 0 && s->wake_fd >= 0);
-    watch(s, &s->listen_fd);
-    watch(s, &s->wake_fd);
+    if (listen) {
+        listener_endpoint(fd, s->address);
+        watch(s, fd, &s->doors[0]);
+    }
+    watch(s, s->wake_fd, &s->wake_fd);
     make_slots(s);
     make_timers(s);
     *ret = s;
+    return ERR_OK;
+}
+
+enum err net_server_listen_local(struct net_server *s, const char *path, struct buf *why)
+{
+    struct door *d = &s->doors[1];
+    must(d->fd < 0);
+    TRY(listener_open_local(path, &d->fd, why));
+    d->path = mem_dup(path, strlen(path));
+    watch(s, d->fd, d);
     return ERR_OK;
 }
 
@@ -355,9 +401,8 @@ void net_server_free(struct net_server **server)
     must(atomic_load(&s->connections) == 0);
     run_posts(s);
     must(s->requests_out == 0);
-    if (s->listen_fd >= 0) {
-        (void)close(s->listen_fd);
-    }
+    close_door(&s->doors[0]);
+    close_door(&s->doors[1]);
     (void)close(s->epoll_fd);
     (void)close(s->wake_fd);
     (void)pthread_mutex_destroy(&s->post_lock);

@@ -74,11 +74,15 @@ struct net_callbacks {
     size_t refusal_header_count;
 };
 
-/* Binds and listens (host:port, [v6]:port; port 0: any). On failure why gets a sentence with cause
- * and remedy. The caller frees with net_server_free. */
+/* Binds and listens (host:port, [v6]:port; port 0: any; NULL: on no address). On failure why gets a
+ * sentence with cause and remedy. The caller frees with net_server_free. */
 enum err net_server_new(const char *listen, const struct net_limits *limits,
                         const struct net_callbacks *callbacks, struct net_server **ret,
                         struct buf *why);
+
+/* Listens on a Unix socket too, which only this user (or root) can open; before the loop runs,
+ * once. The socket goes with the drain. */
+enum err net_server_listen_local(struct net_server *s, const char *path, struct buf *why);
 
 /* The address that is really served, "127.0.0.1:3007". */
 const char *net_server_address(const struct net_server *s);
@@ -101,6 +105,7 @@ struct str net_req_header(const struct net_req *r,
 size_t net_req_header_count(const struct net_req *r, const char *name);
 struct str net_req_body(const struct net_req *r);
 struct str net_req_peer(const struct net_req *r);    /* address without port */
+bool net_req_is_local(const struct net_req *r);      /* came by the Unix socket */
 int64_t net_req_started_us(const struct net_req *r); /* monotonic: end of head */
 
 /* Cancelled when the client goes away before the answer; owned by the request, ends with it. NULL

@@ -47,11 +47,52 @@ static void echo(struct net_req *req)
     net_reply(&req, 200, &type, 1, net_bytes_take(&b));
 }
 
+unsigned char fixture_big(size_t at)
+{
+    return (unsigned char)(at % 251);
+}
+
+static void big(struct net_req *req)
+{
+    struct buf b = buf_make(2 * (size_t)FIXTURE_BIG);
+    char *p = buf_room(&b, FIXTURE_BIG);
+    for (size_t i = 0; i < FIXTURE_BIG; i++) {
+        p[i] = (char)fixture_big(i);
+    }
+    buf_wrote(&b, FIXTURE_BIG);
+    net_reply(&req, 200, NULL, 0, net_bytes_take(&b));
+}
+
+static void on_stream_close(void *arg)
+{
+    struct fixture *f = arg;
+    (void)pthread_mutex_lock(&f->lock);
+    f->closed_streams++;
+    (void)pthread_cond_broadcast(&f->changed);
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+static void stream(struct fixture *f, struct net_req *req)
+{
+    const struct net_stream_ops ops = {.arg = f, .on_close = on_stream_close};
+    const struct net_ref ref = net_stream_open(&req, f->server, 200, NULL, 0, &ops);
+    (void)net_stream_send(f->server, ref, net_bytes_new(STR("first")));
+    (void)pthread_mutex_lock(&f->lock);
+    f->stream = ref;
+    f->opened_streams++;
+    (void)pthread_cond_broadcast(&f->changed);
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
 static void on_request(void *arg, struct net_req *req)
 {
     const struct str target = net_req_target(req);
     if (str_is(target, "/held")) {
         hold(arg, req);
+    } else if (str_is(target, "/stream")) {
+        stream(arg, req);
+    } else if (str_is(target, "/big")) {
+        big(req);
     } else if (str_is(target, "/peer")) {
         struct net_bytes *b = net_bytes_new(net_req_peer(req));
         net_reply(&req, 200, NULL, 0, b);

@@ -1,7 +1,8 @@
-/* A running server for tests, and a client of plain sockets. Paths: /echo answers with method,
- * target and body; /held waits in the fixture until the test takes it; /tiny allows 10 bytes of
- * body; /no is refused with 401 by its plan; /busy with 503 and Retry-After; /slots tells the
- * peer. */
+/* A running server for tests, and a client of plain sockets. Paths: /held waits in the fixture
+ * until the test takes it; /stream opens a stream that says "first" and is left to the test; /big
+ * answers with FIXTURE_BIG bytes that count up; /empty with 204; /peer with the peer; /tiny allows
+ * 10 bytes of body; /no is refused by its plan with 401, /busy with 503 and Retry-After; all others
+ * answer with method, target and body. */
 #ifndef NET_SERVER_FIXTURE_H
 #define NET_SERVER_FIXTURE_H
 
@@ -11,6 +12,7 @@
 
 enum {
     FIXTURE_HELD = 64,
+    FIXTURE_BIG = 32 * 1024 * 1024,
 };
 
 struct fixture {
@@ -20,6 +22,8 @@ struct fixture {
     pthread_cond_t changed;
     struct net_req *held[FIXTURE_HELD]; /* requests of /held, oldest first */
     int held_count;
+    struct net_ref stream; /* the newest of /stream */
+    int opened_streams;
     int closed_streams;
     int drained_streams;
     int refusals;
@@ -34,6 +38,9 @@ void fixture_stop(struct fixture *f, int64_t grace_us);
 
 /* Waits for the next request of /held and takes it. */
 struct net_req *fixture_take(struct fixture *f);
+
+/* The byte at an offset of /big. */
+unsigned char fixture_big(size_t at);
 
 /* Waits until *counter, a member of f, has reached the value. */
 void fixture_wait(struct fixture *f, const int *counter, int value);
