@@ -53,6 +53,10 @@ void arena_reset(struct arena *a)
         a->blocks = b->next;
         mem_free(b);
     }
+    if (a->blocks && a->blocks->size > BLOCK_MAX_BYTES) {
+        mem_free(a->blocks); /* one great unit of work must not be paid for ever after */
+        a->blocks = NULL;
+    }
     if (a->blocks) {
         memset(a->blocks->data, 0, a->blocks->used);
         a->blocks->used = 0;

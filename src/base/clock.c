@@ -90,6 +90,13 @@ static bool parse_zone(struct str s, int *ret_minutes)
     return true;
 }
 
+static int days_of_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
+}
+
 bool clock_parse_rfc3339(struct str s, int64_t *ret_wall_us)
 {
     struct tm tm = {};
@@ -98,8 +105,9 @@ bool clock_parse_rfc3339(struct str s, int64_t *ret_wall_us)
     if (s.n < 20 || s.n > 32 || s.p[4] != '-' || s.p[7] != '-' ||
         (s.p[10] != 'T' && s.p[10] != 't') || s.p[13] != ':' || s.p[16] != ':' ||
         !digits(s, 0, 4, 0, 9999, &y) || !digits(s, 5, 2, 1, 12, &mon) ||
-        !digits(s, 8, 2, 1, 31, &tm.tm_mday) || !digits(s, 11, 2, 0, 23, &tm.tm_hour) ||
-        !digits(s, 14, 2, 0, 59, &tm.tm_min) || !digits(s, 17, 2, 0, 60, &tm.tm_sec)) {
+        !digits(s, 8, 2, 1, days_of_month(y, mon), &tm.tm_mday) ||
+        !digits(s, 11, 2, 0, 23, &tm.tm_hour) || !digits(s, 14, 2, 0, 59, &tm.tm_min) ||
+        !digits(s, 17, 2, 0, 60, &tm.tm_sec)) {
         return false;
     }
     tm.tm_year = y - 1900;
@@ -119,11 +127,6 @@ bool clock_parse_rfc3339(struct str s, int64_t *ret_wall_us)
     if (!parse_zone(str_sub(s, at, s.n), &zone)) {
         return false;
     }
-    const int mday = tm.tm_mday;
-    const time_t t = timegm(&tm);
-    if (tm.tm_mday != mday) {
-        return false; /* the month has no such day */
-    }
-    *ret_wall_us = ((int64_t)t - 60 * (int64_t)zone) * SECOND_US + us;
+    *ret_wall_us = ((int64_t)timegm(&tm) - 60 * (int64_t)zone) * SECOND_US + us;
     return true;
 }

@@ -64,6 +64,9 @@ static void set(struct setting *s, struct str v, const char *origin, struct buf 
                     v.n);
             return;
         }
+        if (strcmp(s->origin, "default") != 0) {
+            mem_free(*(char **)s->value); /* the file's, which the environment replaces */
+        }
         *(const char **)s->value = mem_dup(v.p, v.n); /* lives as long as the process */
         break;
     case WHOLE:
@@ -136,7 +139,12 @@ static bool read_file(const char *path, bool must_exist, struct buf *faults)
     for (size_t n = 0; (n = fread(part, 1, sizeof(part), f)) > 0;) {
         buf_add(&text, part, n);
     }
+    const bool failed = ferror(f);
     (void)fclose(f);
+    if (failed) {
+        buf_fmt(faults, "%s: cannot be read\n", path);
+        return false;
+    }
     if (text.full) {
         buf_fmt(faults, "%s: larger than 256 KB\n", path);
         return false;

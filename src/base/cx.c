@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -35,6 +36,7 @@ void cx_again(struct cx *cx)
     arena_reset(cx->arena);
     cx->request_id = str_dup(cx->arena, (struct str){id, n});
     cx->now_us = clock_wall_us();
+    cx->code = (enum code)0;
     cx->detail[0] = '\0';
     cx->field_count = 0;
 }
@@ -53,12 +55,19 @@ void cx_for_platform(struct cx *cx)
     cx->tenant = (struct tenant_id){};
 }
 
+/* Through a buffer of its own, since the words may quote the detail that they replace. */
 enum err cx_fail(struct cx *cx, enum code code, const char *fmt, ...)
 {
+    char words[CX_DETAIL + 4]; /* enough to see whether the cut falls into a sign of UTF-8 */
     va_list ap;
     va_start(ap, fmt);
-    (void)vsnprintf(cx->detail, sizeof(cx->detail), fmt, ap);
+    const int n = vsnprintf(words, sizeof(words), fmt, ap);
     va_end(ap);
+    must(n >= 0);
+    const size_t got = (size_t)n < sizeof(words) ? (size_t)n : sizeof(words) - 1;
+    const size_t kept = utf8_floor((struct str){words, got}, CX_DETAIL - 1);
+    memcpy(cx->detail, words, kept);
+    cx->detail[kept] = '\0';
     cx->code = code;
     return code_info(code)->class;
 }

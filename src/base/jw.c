@@ -1,6 +1,7 @@
 #include "base/jw.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <math.h>
 
@@ -49,22 +50,25 @@ static void escape(struct buf *b, unsigned char c)
         buf_cstr(b, "\\t");
         break;
     default:
-        buf_fmt(b, "\\u%04x", c);
+        buf_fmt(b, "\\u%04x", c < 0x80 ? c : 0xfffd);
     }
 }
 
-static bool must_escape(unsigned char c)
+static bool must_escape(unsigned char c, bool ill)
 {
-    return c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0x7f;
+    return (ill && c >= 0x80) || c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' ||
+           c == '&' || c == 0x7f;
 }
 
 void jw_str(struct buf *b, struct str s)
 {
     separate(b);
     buf_char(b, '"');
+    /* Text is checked where it enters; should some slip through, the JSON is still JSON. */
+    const bool ill = !utf8_valid(s);
     size_t from = 0;
     for (size_t i = 0; i < s.n; i++) {
-        if (must_escape((unsigned char)s.p[i])) {
+        if (must_escape((unsigned char)s.p[i], ill)) {
             buf_add(b, s.p + from, i - from);
             escape(b, (unsigned char)s.p[i]);
             from = i + 1;
@@ -104,10 +108,11 @@ void jw_null(struct buf *b)
     buf_cstr(b, "null");
 }
 
+/* White space at the end would hide that a value ended. */
 void jw_raw(struct buf *b, struct str json)
 {
     separate(b);
-    buf_str(b, json);
+    buf_str(b, str_trim(json));
 }
 
 void jw_id(struct buf *b, struct uuid id)

@@ -1,8 +1,9 @@
 /* Writing JSON straight into a buf.
  *
  * The writer puts commas by looking at the last byte, so a value may be written wherever one may
- * stand. Strings must be UTF-8; '<', '>' and '&' are escaped too, so that the text may stand inside
- * HTML. Whether all of it fitted is told by the buf (full). One thread a buf. */
+ * stand. Strings must be UTF-8; in one that is not, every byte beyond ASCII becomes U+FFFD. '<',
+ * '>' and '&' are escaped too, so that the text may stand inside HTML. Whether all of it fitted is
+ * told by the buf (full). One thread a buf. */
 #ifndef BASE_JW_H
 #define BASE_JW_H
 

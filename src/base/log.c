@@ -6,6 +6,10 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+enum {
+    FIELDS_MAX = 16 * 1024,
+};
+
 static _Atomic int threshold = LOG_INFO;
 static _Atomic int out_fd = STDERR_FILENO;
 
@@ -51,7 +55,7 @@ void log_fields(const struct cx *cx, enum log_level level, const char *event,
         return;
     }
     struct arena *a = arena_new();
-    SCOPED(buf_fini) struct buf b = buf_make(16 * KB);
+    SCOPED(buf_fini) struct buf b = buf_make(FIELDS_MAX + KB);
     jw_open(&b, '{');
     jw_member_str(&b, "time", clock_rfc3339(a, clock_wall_us()));
     jw_member_str(&b, "level", str_of(names[level]));
@@ -62,8 +66,15 @@ void log_fields(const struct cx *cx, enum log_level level, const char *event,
     if (cx && cx->who == SCOPE_TENANT) {
         jw_member_str(&b, "tenantId", uuid_text(a, cx->tenant.v));
     }
+    const size_t head = b.n;
     for (size_t i = 0; i < count; i++) {
         add_field(&b, &fields[i]);
+    }
+    if (b.n > FIELDS_MAX || b.full) {
+        b.full = false;
+        b.n = head;
+        jw_member_bool(&b, "fieldsTooLong",
+                       true); /* an event without its fields is better than none */
     }
     jw_close(&b, '}');
     buf_char(&b, '\n');

@@ -27,7 +27,6 @@ struct pool {
     struct work **last;
     int waiting;
     int threads;
-    int sleeping;
     int busy;
     bool closed;
 };
@@ -65,9 +64,7 @@ static struct work *next_work(struct pool *p)
         if (p->closed) {
             return NULL;
         }
-        p->sleeping++;
         const int e = pthread_cond_timedwait(&p->wake, &p->lock, &until);
-        p->sleeping--;
         if (e && !p->first) {
             return NULL;
         }
@@ -127,9 +124,10 @@ bool pool_submit(struct pool *p, void (*fn)(void *arg), void *arg)
 {
     (void)pthread_mutex_lock(&p->lock);
     bool ok = !p->closed;
-    if (ok && p->sleeping <= p->waiting) {
+    /* Threads that are not busy take what waits, whether they have woken already or not. */
+    if (ok && p->threads - p->busy <= p->waiting) {
         const bool grown = p->threads < p->limits.max_threads && start_thread(p);
-        ok = grown || (p->waiting < p->limits.max_queue && p->threads > 0);
+        ok = grown || (p->threads > 0 && p->waiting < p->limits.max_queue + p->threads - p->busy);
     }
     if (ok) {
         struct work *w = mem_new(struct work);
@@ -137,6 +135,7 @@ bool pool_submit(struct pool *p, void (*fn)(void *arg), void *arg)
         *p->last = w;
         p->last = &w->next;
         p->waiting++;
+        metric_set(METRIC_LANE_QUEUE, p->limits.name, p->waiting);
         (void)pthread_cond_signal(&p->wake);
     }
     (void)pthread_mutex_unlock(&p->lock);
@@ -155,6 +154,7 @@ static void drop_waiting(struct pool *p, int *ret_dropped)
     }
     p->last = &p->first;
     p->waiting = 0;
+    metric_set(METRIC_LANE_QUEUE, p->limits.name, 0);
 }
 
 bool pool_drain(struct pool *p, int64_t until_mono_us, int *ret_dropped)

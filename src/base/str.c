@@ -43,7 +43,7 @@ bool str_starts(struct str s, struct str prefix)
 
 bool str_ends(struct str s, struct str suffix)
 {
-    return s.n >= suffix.n && str_eq((struct str){s.p + s.n - suffix.n, suffix.n}, suffix);
+    return s.n >= suffix.n && str_eq(str_sub(s, s.n - suffix.n, suffix.n), suffix);
 }
 
 ptrdiff_t str_find(struct str s, struct str needle, size_t from)
@@ -51,8 +51,8 @@ ptrdiff_t str_find(struct str s, struct str needle, size_t from)
     if (from > s.n) {
         return -1;
     }
-    if (needle.n == 0) {
-        return (ptrdiff_t)from;
+    if (needle.n == 0 || s.n == 0) {
+        return needle.n ? -1 : (ptrdiff_t)from;
     }
     const char *hit = memmem(s.p + from, s.n - from, needle.p, needle.n);
     return hit ? hit - s.p : -1;
@@ -76,6 +76,9 @@ int str_cmp(struct str a, struct str b)
 
 struct str str_sub(struct str s, size_t at, size_t n)
 {
+    if (!s.p) {
+        return s; /* adding even 0 to NULL is undefined */
+    }
     if (at > s.n) {
         at = s.n;
     }

@@ -7,7 +7,7 @@
 /* Well-formed: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool utf8_valid(struct str s);
 
-/* Well-formed and without NUL or other control signs but tab, newline and carriage return. */
+/* Well-formed and without NUL or other ASCII control signs but tab, newline and carriage return. */
 bool utf8_is_text(struct str s);
 
 /* Decodes the code point at s.p[*at] and moves *at behind it. s must be well-formed and *at at a
