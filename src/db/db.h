@@ -81,14 +81,17 @@ struct db_rows {
     const struct db_val *vals; /* row after row */
 };
 
+/* A number that is 0 is taken from conf. Texts are copied. */
 struct db_options {
     const char *path;      /* SQLite: the file */
     const char *lock_path; /* SQLite: the file whose lock keeps a second server out; NULL: take none
                               (read only) */
     bool read_only;        /* for commands beside a running server */
-    bool check_plans; /* refuse a tenant-scoped statement whose plan reaches a tenant table without
-                         tenant_id = */
-    int readers;      /* connections for reading; 0: four for each core */
+    /* When a tenant-scoped statement is first prepared, refuse it (INTERNAL_ERROR) if it could
+     * leave its tenant; the rules stand in sqlite_plan.c. On everywhere but in production. */
+    bool check_plans;
+    int readers;      /* connections for reading, opened when needed; if conf says 0 too: four for
+                         each core */
     int64_t wait_us;  /* longest wait for a connection or for the turn to write, if the cx has no
                          nearer deadline */
     int batch_max;    /* write transactions that share a commit */
@@ -101,9 +104,13 @@ enum err db_open(const struct db_options *options, struct db **ret, struct buf *
 void db_close(struct db **db);
 
 /* A read: a consistent view of what is durable. Waits for a connection at most until the deadline;
- * then DATABASE_ERROR with ERR_UNAVAILABLE. Blocks; worker threads only. */
+ * then DATABASE_ERROR with ERR_UNAVAILABLE. Its statements end with
+ * ERR_TIMEOUT or ERR_CANCELLED when cx does. Blocks; worker threads only. */
 #define db_begin_read(cx, ret) db_begin_read_at((cx), (ret), __FILE__, __LINE__)
-/* A write: waits for its turn (a fair queue). */
+/* A write: waits for its turn (a fair queue), and never leaves that queue: when the turn comes
+ * after the deadline or wait_us, DEADLINE_EXCEEDED; CANCELLED likewise. What it reads may be rows
+ * of others that are not durable yet, but will be, or be gone, before this transaction returns.
+ * Statements are never interrupted: big work goes in transactions of a few milliseconds. */
 #define db_begin_write(cx, ret) db_begin_write_at((cx), (ret), __FILE__, __LINE__)
 enum err db_begin_read_at(struct cx *cx, struct db_tx **ret, const char *file, int line);
 enum err db_begin_write_at(struct cx *cx, struct db_tx **ret, const char *file, int line);
@@ -191,9 +198,12 @@ struct db_migrate_status {
                          is; empty: none */
 };
 enum err db_migrate_status(struct cx *cx, struct db_migrate_status *ret);
-/* Applies all pending ones, each in a transaction of its own; *ret_count how many. */
+/* The three work on behalf of the platform (SCOPE_PLATFORM). Applies all pending ones, each in a
+ * transaction of its own with foreign keys checked at its end, so that a table may be rebuilt;
+ * *ret_count how many. CONFLICT when some are unknown or edited; DATABASE_ERROR names the one that
+ * failed, and what stood before it stays. */
 enum err db_migrate_up(struct cx *cx, int *ret_count);
-/* Takes back the newest count migrations. */
+/* Takes back the newest count migrations; unknown ones by the text that was stored with them. */
 enum err db_migrate_down(struct cx *cx, int count, int *ret_count);
 /* The list, for `migrate status`. */
 const struct db_migration *db_migrations(size_t *ret_count);

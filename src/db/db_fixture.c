@@ -16,8 +16,7 @@ static void check(struct cx *cx, enum err e)
 void db_fixture_init(struct db_fixture *f)
 {
     *f = (struct db_fixture){};
-    const char *tmp = "/tmp";
-    (void)snprintf(f->dir, sizeof(f->dir), "%s/mc-db-XXXXXX", tmp);
+    (void)snprintf(f->dir, sizeof(f->dir), P_tmpdir "/mc-db-XXXXXX");
     must(mkdtemp(f->dir));
     (void)snprintf(f->path, sizeof(f->path), "%s/db", f->dir);
     (void)snprintf(f->lock_path, sizeof(f->lock_path), "%s/lock", f->dir);

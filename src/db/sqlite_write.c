@@ -18,7 +18,9 @@
  *    even when it came too late to do anything else.
  * 3. A member returns, kept or rolled back, only after its batch ended: it may have read rows of
  *    earlier members that were not durable.
- * 4. Nobody is told OK unless COMMIT returned OK; nothing runs in a batch that is dead.
+ * 4. Nobody is told OK unless COMMIT returned OK; nothing runs in a batch that is dead. (The other
+ *    way round there is no promise: after a sync that failed, a crash before the next commit may
+ *    bring a lost batch back. Keys against duplicates stand against that.)
  * 5. Nothing interrupts this connection: an interrupt would roll back the work of others.
  * 6. Between turns no statement is open, and no savepoint. */
 #include "db/sqlite.h"
