@@ -31,7 +31,7 @@ METRIC(JOBS_DEAD,         "jobs_dead",                        GAUGE,     NULL,  
 METRIC(LLM_CALLS,         "llm_calls_total",                  COUNTER,   "outcome", "Calls to model providers.")
 METRIC(LLM_DURATION,      "llm_call_duration_seconds",        HISTOGRAM, "provider", "Time of a call to a model provider.")
 METRIC(LLM_TOKENS,        "llm_tokens_total",                 COUNTER,   "kind",    "Tokens of model calls.")
-METRIC(BREAKER_OPEN,      "breaker_open",                     GAUGE,     "dependency", "1 while calls to a dependency are held back.")
+METRIC(BREAKER_OPEN,      "breaker_open",                     GAUGE,     "dependency", "Dependencies of a kind to which calls are held back.")
 METRIC(KEY_CHECKS,        "key_checks_total",                 COUNTER,   "verdict", "API keys looked at.")
 METRIC(EVENTS,            "events_total",                     COUNTER,   NULL,      "Events stored.")
 METRIC(STREAMS,           "streams_open",                     GAUGE,     NULL,      "Open event streams.")

@@ -6,6 +6,8 @@
 
 #include "db/db.h"
 
+struct keyring;
+
 struct policy {
     bool enabled;
     struct str name;         /* of the assistant, as customers see it; 1-80 characters */
@@ -36,11 +38,12 @@ struct policy {
 
 /* The tenant's current policy, or the default one (version 0). */
 enum err policy_get(struct db_tx *tx, struct policy *ret);
-/* Seals the tenant's own model key into p->api_key (base64) and sets has_api_key; an empty plain text removes it. */
-struct keyring;
+/* Seals the tenant's own model key into p->api_key (base64) and sets has_api_key; an empty plain
+ * text removes it. VALIDATION_ERROR when it has blanks or control signs. */
 enum err policy_seal_key(struct cx *cx, const struct keyring *keys, struct str plain,
                          struct policy *p);
-/* Checks (fields named) and stores as the next version; adds no event. api_key is sealed already. */
+/* Checks (fields named) and stores as the next version; adds no event. api_key is sealed already.
+ */
 enum err policy_put(struct db_tx *tx, struct policy *next, struct policy *ret);
 /* By hash, for replay; *ret_found. */
 enum err policy_by_hash(struct db_tx *tx, struct str hash, struct policy *ret, bool *ret_found);

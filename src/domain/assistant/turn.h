@@ -22,10 +22,14 @@ struct turn_id {
     struct uuid v;
 };
 
+struct llm_provider;
+
 /* What the rooms need from outside; made once in main/, lives as long as the process. */
 struct assistant {
     struct net_client *net;
     struct keyring *keys;
+    /* Where providers come from; NULL: llm_find. */
+    const struct llm_provider *(*find_provider)(struct str name);
 };
 
 /* Where streamed text goes; the domain owns the shape, others fill it. Called on the turn's thread.
@@ -65,6 +69,9 @@ struct turn {
     struct message_id reply_message; /* nil when silent */
     struct str reply;                /* empty when silent */
     struct str action;               /* answer | disclaimer | review | handover */
+    struct str reason;  /* of an action that is not "answer": unknown | unknown_in_row |
+                           low_confidence | asked_for_person | asked_by_model | provider_failed |
+                           failed; empty otherwise */
     struct str silence; /* reason, when there is no reply: "assigned_human", "disabled", … */
     struct citation *citations;
     size_t citation_count;
@@ -78,6 +85,7 @@ struct turn {
     struct str provider, model;
     int64_t prompt_tokens, completion_tokens;
     double cost_usd;
+    bool cost_known; /* the provider told, or there is none to pay */
     int64_t latency_us, search_us, provider_us, first_token_us;
     struct str failure; /* why the model or the search failed, short; empty otherwise */
     struct str policy_hash, template_hash, prompt_hash;
@@ -92,8 +100,9 @@ struct turn {
 enum err turn_run(struct cx *cx, const struct assistant *as, const struct job *job,
                   const struct turn_sink *sink, struct turn *ret, bool *ret_committed);
 
-/* After the last attempt: a turn with reason "failed" that covers the messages, the hand-over
- * sentence to the customer, turn.failed. */
+/* After the last attempt: a turn with reason "failed" that covers the messages, the sentence that
+ * we will get back to the customer, handover.requested and turn.failed. The caller flushes the
+ * events and commits. */
 enum err turn_dead(struct db_tx *tx, const struct job *job);
 
 /* TURN_NOT_FOUND, also for another tenant's. */
@@ -101,12 +110,14 @@ enum err turn_get(struct db_tx *tx, struct turn_id id, struct turn *ret);
 /* The committed turn that covers a message; *ret_found. */
 enum err turn_of_message(struct db_tx *tx, struct message_id id, struct turn *ret, bool *ret_found);
 
-/* Rebuilds the prompt of a recorded turn from what the record holds. */
+/* Rebuilds the prompt of a recorded turn from what the record holds. The record keeps the hash of
+ * the prompt and every part it was made of, so what has this hash is the prompt, byte for byte. A
+ * turn that asked no model (silence, a hand-over on request) has no prompt, and is the same. */
 struct replay {
-    bool same;         /* byte for byte */
-    struct str why;    /* when not: what is missing or differs */
-    struct str prompt; /* JSON of the messages, as recorded */
-    struct str rebuilt;
+    bool same;          /* byte for byte */
+    struct str why;     /* when not: what is missing or differs */
+    struct str prompt;  /* JSON of the messages, when it is the recorded one; empty otherwise */
+    struct str rebuilt; /* what came out; empty when a part is missing */
     struct str raw_output;
 };
 enum err turn_replay(struct db_tx *tx, struct turn_id id, struct replay *ret);
@@ -115,8 +126,8 @@ enum err turn_replay(struct db_tx *tx, struct turn_id id, struct replay *ret);
 enum err turn_list(struct db_tx *tx, struct turn_id after, size_t limit, struct turn_id **ret,
                    size_t *ret_count);
 
-/* Whose turn it is, for operator commands, and all turns of all tenants in the order of their ids. cx
- * of the platform. TURN_NOT_FOUND. */
+/* Whose turn it is, for operator commands, and all turns of all tenants in the order of their ids.
+ * cx of the platform. TURN_NOT_FOUND. */
 enum err turn_find_tenant(struct db_tx *tx, struct turn_id id, struct tenant_id *ret);
 enum err turn_list_all(struct db_tx *tx, struct turn_id after, size_t limit, struct turn_id **ret,
                        size_t *ret_count);

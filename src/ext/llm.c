@@ -1,0 +1,13 @@
+#include "ext/llm.h"
+
+static const struct llm_provider *const providers[] = {&llm_extractive, &llm_openai};
+
+const struct llm_provider *llm_find(struct str name)
+{
+    for (size_t i = 0; i < COUNT(providers); i++) {
+        if (str_is(name, providers[i]->name)) {
+            return providers[i];
+        }
+    }
+    return NULL;
+}

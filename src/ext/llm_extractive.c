@@ -1,0 +1,330 @@
+/* The answerer that needs no model and no network: it quotes the sentences of the passages that
+ * cover the question best, each with the marker that models are told to use, [n: "exact words"], or
+ * answers nothing, which the assistant takes for "I do not know".
+ *
+ * A word of the question weighs by how rare it is among the sentences, so that what every sentence
+ * says decides nothing. The question may have lines before its last one (earlier questions of the
+ * conversation); their words count half. A sentence is chosen while it covers words that those
+ * before it did not. A heading or a question is answered by what follows it; an item or a row
+ * brings the line that leads to it. */
+#include <math.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "ext/llm.h"
+#include "ext/llm_sentence.h"
+#include "ext/llm_words.h"
+
+enum {
+    MAX_CHOSEN = 3,
+    MAX_SHOWN = 600, /* bytes of the answer without its markers */
+    MAX_ITEMS = 4,   /* of a list that is quoted after its lead-in */
+    MAX_TERMS = 64,
+};
+
+static const double enough_share = 0.3; /* of the question, for a first sentence */
+static const double more_share = 0.15;  /* that a further one must add */
+
+struct term {
+    struct str word;
+    double weight;
+};
+
+struct unit {
+    size_t passage, at;     /* which sentence of which passage */
+    struct str raw;         /* as it stands in the passage */
+    struct llm_words words; /* with those of what leads to it */
+    enum llm_sentence_kind kind;
+    ptrdiff_t lead; /* the unit that leads to it, or -1 */
+};
+
+struct extractive {
+    struct arena *arena;
+    const struct llm_request *rq;
+    struct unit *units;
+    size_t unit_count;
+    struct term terms[MAX_TERMS];
+    size_t term_count;
+    double total;
+    bool covered[MAX_TERMS];
+    bool *taken;
+    size_t shown;
+    void (*piece)(void *arg, struct str text);
+    void *arg;
+    struct buf *out;
+};
+
+static bool leads(enum llm_sentence_kind kind)
+{
+    return kind == LLM_LEAD || kind == LLM_ASKED || kind == LLM_HEADING;
+}
+
+/* What stands above a sentence and belongs to it: the lead-in of a list, the head of a table, a
+ * heading or a question just before. */
+static ptrdiff_t lead_of(const struct unit *units, size_t at, size_t first)
+{
+    const struct unit *u = &units[at];
+    ptrdiff_t i = (ptrdiff_t)at - 1;
+    while (i >= (ptrdiff_t)first && (u->kind == LLM_ITEM || u->kind == LLM_ROW) &&
+           units[i].kind == u->kind) {
+        i--;
+    }
+    if (u->kind == LLM_ROW && i + 1 < (ptrdiff_t)at) {
+        return i + 1; /* the table's head */
+    }
+    return i >= (ptrdiff_t)first && leads(units[i].kind) ? i : -1;
+}
+
+static void add_passage(struct extractive *x, size_t number)
+{
+    const struct str text = x->rq->passages[number].text;
+    size_t count = 0;
+    const struct llm_sentence *s = llm_sentences(x->arena, text, &count);
+    struct unit *units = arena_many(x->arena, struct unit, x->unit_count + count + 1);
+    if (x->unit_count) {
+        memcpy(units, x->units, x->unit_count * sizeof(*units));
+    }
+    const size_t first = x->unit_count;
+    x->units = units;
+    for (size_t i = 0; i < count; i++) {
+        struct unit *u = &units[x->unit_count++];
+        *u = (struct unit){.passage = number, .at = i, .kind = s[i].kind};
+        u->raw = str_sub(text, s[i].start, s[i].end - s[i].start);
+        u->lead = lead_of(units, first + i, first);
+        const struct str lead = u->lead < 0 ? (struct str){"", 0} : units[u->lead].raw;
+        const struct str both =
+            str_fmt(x->arena, STR_FMT " " STR_FMT, STR_ARG(lead), STR_ARG(u->raw));
+        u->words = llm_words_of(x->arena, llm_fold(x->arena, both));
+    }
+}
+
+/* Logarithmic rarity; 0 for a word that no sentence has. */
+static double rarity(const struct extractive *x, struct str word)
+{
+    size_t has = 0;
+    for (size_t i = 0; i < x->unit_count; i++) {
+        has += llm_has_word(&x->units[i].words, word);
+    }
+    return has ? log(1.0 + (double)x->unit_count / (double)has) : 0;
+}
+
+static void add_terms(struct extractive *x, struct str line, double factor)
+{
+    const struct llm_words w = llm_content_words(x->arena, llm_fold(x->arena, line));
+    for (size_t i = 0; i < w.count && x->term_count < MAX_TERMS; i++) {
+        const double weight = factor * rarity(x, w.items[i]);
+        if (weight > 0) {
+            x->terms[x->term_count++] = (struct term){w.items[i], weight};
+            x->total += weight;
+        }
+    }
+}
+
+static void read_question(struct extractive *x)
+{
+    const struct str q = str_trim(x->rq->question);
+    size_t last = q.n;
+    while (last > 0 && q.p[last - 1] != '\n') {
+        last--;
+    }
+    add_terms(x, str_sub(q, last, q.n), 1.0);
+    struct str rest = str_sub(q, 0, last);
+    struct str line;
+    while (str_split(&rest, '\n', &line)) {
+        add_terms(x, line, 0.5);
+    }
+}
+
+/* What the unit adds to what is covered, in shares of the question; long sentences and later
+ * passages stand back a little when they add the same. */
+static double gain(const struct extractive *x, const struct unit *u)
+{
+    double sum = 0;
+    for (size_t i = 0; i < x->term_count; i++) {
+        if (!x->covered[i] && llm_has_word(&u->words, x->terms[i].word)) {
+            sum += x->terms[i].weight;
+        }
+    }
+    const double share = sum / x->total;
+    const double length = (double)u->words.count / 400.0;
+    return share > 0 ? share * (1.0 - 0.02 * (double)u->passage) - (length < 0.1 ? length : 0.1)
+                     : 0;
+}
+
+static bool better(const struct extractive *x, const struct unit *u, double g, ptrdiff_t best,
+                   double best_gain)
+{
+    (void)u;
+    return !x->taken[u - x->units] && !leads(u->kind) && (best < 0 || g > best_gain);
+}
+
+/* "Product: Grinder – Price: £45" from the head of the table and the row. */
+static struct str show_row(struct arena *a, struct str head, struct str row)
+{
+    SCOPED(buf_fini) struct buf b = buf_make(head.n + row.n * 4 + 64);
+    struct str names = head;
+    struct str values = row;
+    struct str name;
+    struct str value;
+    while (str_split(&names, '|', &name) && str_split(&values, '|', &value)) {
+        name = str_trim(name);
+        value = str_trim(value);
+        if (value.n) {
+            buf_cstr(&b, b.n ? " \xE2\x80\x93 " : "");
+            buf_fmt(&b, name.n ? STR_FMT ": " : STR_FMT, STR_ARG(name));
+            buf_str(&b, value);
+        }
+    }
+    return str_dup(a, buf_view(&b));
+}
+
+static struct str shown(const struct extractive *x, const struct unit *u)
+{
+    if (u->kind == LLM_ROW && u->lead >= 0 && x->units[u->lead].kind == LLM_ROW) {
+        return show_row(x->arena, x->units[u->lead].raw, u->raw);
+    }
+    return llm_sentence_show(x->arena, u->raw);
+}
+
+static bool is_item(const struct unit *u)
+{
+    return u->kind == LLM_ITEM || u->kind == LLM_ROW;
+}
+
+/* One sentence with its marker. */
+static void say(struct extractive *x, size_t at, bool own_line)
+{
+    const struct unit *u = &x->units[at];
+    const struct str text = shown(x, u);
+    SCOPED(buf_fini) struct buf b = buf_make(2 * u->raw.n + 2 * text.n + 256);
+    if (x->out->n) {
+        buf_cstr(&b, own_line ? "\n" : " ");
+    }
+    buf_cstr(&b, is_item(u) && own_line ? "- " : "");
+    buf_str(&b, text);
+    buf_fmt(&b, " [%d: \"", x->rq->passages[u->passage].number);
+    for (size_t i = 0; i < u->raw.n; i++) {
+        buf_char(&b, u->raw.p[i] == '\n' ? ' ' : u->raw.p[i]);
+    }
+    buf_cstr(&b, "\"]");
+    x->shown += text.n;
+    x->taken[at] = true;
+    buf_str(x->out, buf_view(&b));
+    x->piece(x->arg, buf_view(&b));
+}
+
+static void cover(struct extractive *x, const struct unit *u)
+{
+    for (size_t i = 0; i < x->term_count; i++) {
+        x->covered[i] |= llm_has_word(&u->words, x->terms[i].word);
+    }
+}
+
+/* The lead-in of a list, then the sentence itself. */
+static void say_with_lead(struct extractive *x, size_t at)
+{
+    const struct unit *u = &x->units[at];
+    const bool lead = u->lead >= 0 && x->units[u->lead].kind == LLM_LEAD && !x->taken[u->lead];
+    if (lead) {
+        say(x, (size_t)u->lead, false);
+    }
+    say(x, at, is_item(u));
+    cover(x, u);
+}
+
+/* A lead-in or heading that was asked for brings the first of what it leads to. */
+static size_t say_what_follows(struct extractive *x, size_t lead)
+{
+    size_t said = 0;
+    for (size_t i = lead + 1; i < x->unit_count && said < MAX_ITEMS; i++) {
+        const struct unit *u = &x->units[i];
+        if (u->lead != (ptrdiff_t)lead || u->passage != x->units[lead].passage) {
+            break;
+        }
+        if (x->taken[i]) {
+            continue;
+        }
+        if (said && x->shown + u->raw.n > MAX_SHOWN) {
+            break;
+        }
+        say_with_lead(x, i);
+        said++;
+    }
+    return said;
+}
+
+static ptrdiff_t choose(const struct extractive *x, double *ret_gain)
+{
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < x->unit_count; i++) {
+        const double g = gain(x, &x->units[i]);
+        if (better(x, &x->units[i], g, best, *ret_gain)) {
+            best = (ptrdiff_t)i;
+            *ret_gain = g;
+        }
+    }
+    return best;
+}
+
+/* Whether all that the chosen one covers, its lead-in covers already: then the whole list is the
+ * answer, and not one item of it. */
+static bool lead_is_asked(const struct extractive *x, const struct unit *u)
+{
+    if (u->lead < 0 || !is_item(u) || x->units[u->lead].kind == LLM_ROW) {
+        return false;
+    }
+    for (size_t i = 0; i < x->term_count; i++) {
+        if (llm_has_word(&u->words, x->terms[i].word) &&
+            !llm_has_word(&x->units[u->lead].words, x->terms[i].word)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void choose_and_say(struct extractive *x)
+{
+    for (int n = 0; n < MAX_CHOSEN; n++) {
+        double g = 0;
+        const ptrdiff_t best = choose(x, &g);
+        if (best < 0 || g < (n ? more_share : enough_share)) {
+            return;
+        }
+        const struct unit *u = &x->units[best];
+        if (n && x->shown + u->raw.n > MAX_SHOWN) {
+            return;
+        }
+        if (lead_is_asked(x, u)) {
+            (void)say_what_follows(x, (size_t)u->lead);
+        } else {
+            say_with_lead(x, (size_t)best);
+        }
+    }
+}
+
+static enum err answer(struct cx *cx, struct net_client *net, const struct llm_request *rq,
+                       void (*piece)(void *arg, struct str text), void *arg, struct llm_answer *ret)
+{
+    (void)net;
+    const int64_t began = clock_mono_us();
+    SCOPED(buf_fini) struct buf out = buf_make(64 * KB);
+    struct extractive x = {.arena = cx->arena, .rq = rq, .piece = piece, .arg = arg, .out = &out};
+    *ret = (struct llm_answer){.finish_reason = STR("stop"), .model = STR("extractive")};
+    ret->usage.attempts = 1;
+    if (rq->known) {
+        for (size_t i = 0; i < rq->passage_count; i++) {
+            add_passage(&x, i);
+        }
+        x.taken = arena_many(cx->arena, bool, x.unit_count + 1);
+        read_question(&x);
+        if (x.total > 0) {
+            choose_and_say(&x);
+        }
+    }
+    ret->text = str_dup(cx->arena, buf_view(&out));
+    ret->usage.total_us = clock_mono_us() - began;
+    ret->usage.first_us = ret->usage.total_us;
+    return ERR_OK;
+}
+
+const struct llm_provider llm_extractive = {.name = "extractive", .answer = answer};

@@ -1,0 +1,126 @@
+#include "ext/llm_frame.h"
+
+#include "base/json.h"
+#include "base/jw.h"
+
+enum { REQUEST_MAX = 16 * 1024 * 1024 };
+
+/* OpenAI itself refuses the old name with its newer models; others know only that one. */
+static const char *limit_name(const struct llm_request *rq)
+{
+    return str_find(rq->base_url, STR("//api.openai.com/"), 0) >= 0 ? "max_completion_tokens"
+                                                                    : "max_tokens";
+}
+
+struct str llm_frame_request(struct cx *cx, const struct llm_request *rq)
+{
+    SCOPED(buf_fini) struct buf b = buf_make(REQUEST_MAX);
+    jw_open(&b, '{');
+    jw_member_str(&b, "model", rq->model);
+    jw_key(&b, "messages");
+    jw_open(&b, '[');
+    for (size_t i = 0; i < rq->message_count; i++) {
+        jw_open(&b, '{');
+        jw_member_str(&b, "role", rq->messages[i].role);
+        jw_member_str(&b, "content", rq->messages[i].content);
+        jw_close(&b, '}');
+    }
+    jw_close(&b, ']');
+    jw_member_f64(&b, "temperature", rq->temperature);
+    jw_member_i64(&b, limit_name(rq), rq->max_tokens);
+    jw_member_bool(&b, "stream", true);
+    jw_member_raw(&b, "stream_options", STR("{\"include_usage\":true}"));
+    jw_close(&b, '}');
+    return str_dup(cx->arena, buf_view(&b));
+}
+
+static enum err garbage(struct cx *cx, const char *what)
+{
+    return cx_fail(cx, CODE_EXTERNAL_SERVICE_ERROR, "the model's answer is malformed: %s", what);
+}
+
+/* Providers put text or a number there. */
+static struct str short_text(struct cx *cx, const json_t *v)
+{
+    if (json_is_integer(v)) {
+        return str_fmt(cx->arena, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    }
+    return json_is_string(v) ? (struct str){json_string_value(v), json_string_length(v)}
+                             : (struct str){"", 0};
+}
+
+static void read_error(struct cx *cx, const json_t *error, struct llm_frame *ret)
+{
+    ret->is_error = true;
+    ret->error_type = short_text(cx, json_object_get(error, "type"));
+    ret->error_code = short_text(cx, json_object_get(error, "code"));
+}
+
+static void read_usage(const json_t *usage, struct llm_frame *ret)
+{
+    ret->has_usage = true;
+    ret->prompt_tokens = max_i64(-1, json_get_i64(usage, "prompt_tokens", -1));
+    ret->completion_tokens = max_i64(-1, json_get_i64(usage, "completion_tokens", -1));
+}
+
+/* "delta" of a stream, "message" of a whole answer. */
+static enum err read_choice(struct cx *cx, const json_t *choice, struct llm_frame *ret)
+{
+    const json_t *part = json_object_get(choice, "delta");
+    if (!part) {
+        part = json_object_get(choice, "message");
+    }
+    if (!json_is_object(choice) || (part && !json_is_object(part) && !json_is_null(part))) {
+        return garbage(cx, "a choice of an unknown form");
+    }
+    const json_t *content = json_object_get(part, "content");
+    if (content && !json_is_string(content) && !json_is_null(content)) {
+        return garbage(cx, "content that is not text");
+    }
+    ret->text = json_get_str(part, "content");
+    if (!ret->text.n) {
+        ret->text = json_get_str(part, "refusal");
+    }
+    ret->finish_reason = json_get_str(choice, "finish_reason");
+    return ERR_OK;
+}
+
+static enum err read_choices(struct cx *cx, const json_t *choices, struct llm_frame *ret)
+{
+    size_t i = 0;
+    const json_t *choice = NULL;
+    if (!json_is_array(choices)) {
+        return garbage(cx, "choices that are no list");
+    }
+    json_array_foreach(choices, i, choice)
+    {
+        if (json_get_i64(choice, "index", 0) == 0) {
+            return read_choice(cx, choice, ret);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err llm_frame_parse(struct cx *cx, struct str data, struct llm_frame *ret)
+{
+    json_t *root = NULL;
+    *ret = (struct llm_frame){.prompt_tokens = -1, .completion_tokens = -1};
+    if (json_parse(cx, data, &root) || !json_is_object(root)) {
+        return garbage(cx, "not a JSON object");
+    }
+    const json_t *error = json_object_get(root, "error");
+    const json_t *choices = json_object_get(root, "choices");
+    const json_t *usage = json_object_get(root, "usage");
+    if (error && !json_is_null(error)) {
+        read_error(cx, error, ret);
+        return ERR_OK;
+    }
+    ret->model = json_get_str(root, "model");
+    if (json_is_object(usage)) {
+        read_usage(usage, ret);
+    }
+    if (!choices || json_is_null(choices)) {
+        return ret->has_usage ? ERR_OK : garbage(cx, "neither choices nor usage");
+    }
+    return read_choices(cx, choices, ret);
+}

@@ -1,0 +1,28 @@
+/* The wire form of OpenAI-compatible chat completions: one request body, the frames of a streamed
+ * answer, a whole answer, and errors. Strict where it matters, deaf to fields it does not know.
+ * Pure but for the arena; any thread. */
+#ifndef EXT_LLM_FRAME_H
+#define EXT_LLM_FRAME_H
+
+#include "ext/llm.h"
+
+struct llm_frame {
+    struct str text;          /* what it adds to the answer; may be empty */
+    struct str finish_reason; /* empty: not yet */
+    struct str model;
+    bool has_usage;
+    int64_t prompt_tokens, completion_tokens;
+    bool is_error; /* {"error": …}: the provider gave up */
+    struct str error_type, error_code;
+};
+
+/* The JSON body of a request. rq->model and the messages must be UTF-8. In the arena. */
+struct str llm_frame_request(struct cx *cx, const struct llm_request *rq);
+
+/* One frame's data (a chat.completion.chunk), or a whole chat.completion (text is then all of it).
+ * Unknown fields, an empty list of choices and "usage": null are fine; ERR_UNAVAILABLE for what is
+ * not JSON, not an object, has choices of another form, or carries neither choices nor usage nor
+ * error. Texts live in cx's arena. */
+enum err llm_frame_parse(struct cx *cx, struct str data, struct llm_frame *ret);
+
+#endif
