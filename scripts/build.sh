@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds into a folder: scripts/build.sh FOLDER [meson options…]
 # The unit tests are left out where cmocka is not installed (`make test` installs it), or by TESTS=false.
-# The program ends up as FOLDER/metachat.
+# TARGET builds one target only. The program ends up as FOLDER/metachat.
 set -eu
 folder=$1
 shift
@@ -19,5 +19,8 @@ elif [ "$tests" = true ] && ! grep -q '"name": "tests", "value": true' "$folder/
     meson configure "$folder" -Dtests=true
 fi
 
-if [ -t 1 ]; then ninja -C "$folder"; else ninja -C "$folder" --quiet; fi
+quiet=--quiet
+[ ! -t 1 ] || quiet=
+# shellcheck disable=SC2086 # none of the two is a word when it is empty
+ninja -C "$folder" $quiet ${TARGET:-}
 ln -sf src/main/metachat "$folder/metachat"

@@ -73,7 +73,7 @@ if [[ $mode != long ]]; then
 else
     suite fault       1200 env KILLS=50 $(node_tests fault)
     suite fault-asan  1200 "${asan[@]}" KILLS=10 $(node_tests fault)
-    suite fuzz        1200 scripts/fuzz.sh 60
+    suite fuzz        1200 scripts/fuzz.sh 40
 fi
 
 echo "$total_passed passed, $total_failed failed"
