@@ -500,6 +500,7 @@ static void drains(void **state)
     test_send(fd, "GET /api/v1/slow HTTP/1.1\r\nHost: x\r\n" AUTH("reader") "\r\n");
     test_wait_slow(1);
     http_server_stop(test_server(), clock_mono_us() + 20 * SECOND_US);
+    test_wait_closed();
     test_hold(false);
     a.n = 0;
     (void)test_read_until(fd, &a, NULL);

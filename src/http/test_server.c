@@ -267,7 +267,7 @@ void test_wait_slow(int count)
 
 /* --- the client --- */
 
-int test_connect(void)
+static int dial(void)
 {
     const struct str address = str_of(http_server_address(server));
     int64_t port = 0;
@@ -275,8 +275,26 @@ int test_connect(void)
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    must(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    must(fd >= 0);
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+        (void)close(fd);
+        return -1;
+    }
     return fd;
+}
+
+int test_connect(void)
+{
+    const int fd = dial();
+    must(fd >= 0);
+    return fd;
+}
+
+void test_wait_closed(void)
+{
+    for (int fd; (fd = dial()) >= 0;) {
+        (void)close(fd);
+    }
 }
 
 void test_send(int fd, const char *text)

@@ -22,6 +22,8 @@ struct http_server *test_server(void);
 
 /* A connection; the text sent; all bytes until the other side closes. */
 int test_connect(void);
+/* Until no connection is taken any more. */
+void test_wait_closed(void);
 void test_send(int fd, const char *text);
 /* Reads until the text was seen, or the end. True when it was seen. */
 bool test_read_until(int fd, struct answer *a, const char *text);
