@@ -197,6 +197,38 @@ static void wrong_statements_are_refused(void **state)
     assert_int_equal(db_commit(tx), ERR_OK);
 }
 
+static void a_room_keeps_something_with_it(void **state)
+{
+    SCOPED(cx_end) struct cx cx = db_fixture_platform(*state);
+    for (int i = 0; i < 2; i++) {
+        SCOPED(db_tx_close) struct db_tx *tx = NULL;
+        assert_int_equal(db_begin_write(&cx, &tx), ERR_OK);
+        assert_null(*db_tx_slot(tx));
+        *db_tx_slot(tx) = &cx;
+        assert_ptr_equal(*db_tx_slot(tx), &cx);
+    }
+}
+
+static void one_call_runs_one_statement(void **state)
+{
+    static const struct {
+        struct db_stmt stmt;
+        enum err want;
+    } cases[] = {
+        {DB_PLATFORM_SQL("SELECT 1; SELECT 2"), ERR_INTERNAL},
+        {DB_PLATFORM_SQL("SELECT 1; -- the end\n"), ERR_OK},
+        {DB_PLATFORM_SQL(""), ERR_INTERNAL},
+        {DB_PLATFORM_SQL("/* nothing */"), ERR_INTERNAL},
+    };
+    SCOPED(cx_end) struct cx cx = db_fixture_platform(*state);
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    assert_int_equal(db_begin_read(&cx, &tx), ERR_OK);
+    assert_ptr_equal(db_tx_cx(tx), &cx);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(db_exec(tx, &cases[i].stmt, DB_NO_ARGS, NULL), cases[i].want);
+    }
+}
+
 static void broken_rules_have_their_codes(void **state)
 {
     SCOPED(cx_end) struct cx cx = db_fixture_tenant(*state, 1);
@@ -380,6 +412,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_rows_are_all_there, setup, teardown),
         cmocka_unit_test_setup_teardown(scopes_are_held, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_statements_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_room_keeps_something_with_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_call_runs_one_statement, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_rules_have_their_codes, setup, teardown),
         cmocka_unit_test_setup_teardown(returning_gives_rows_and_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_statement_is_known_by_its_text_too, setup, teardown),

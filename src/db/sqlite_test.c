@@ -215,6 +215,26 @@ static void readers_are_few(void **state)
     assert_int_equal(h.readers_used, 0);
 }
 
+static void a_reader_that_cannot_open_leaves_its_place(void **state)
+{
+    struct db_fixture *f = *state;
+    struct db_health h;
+    char away[100];
+    (void)snprintf(away, sizeof(away), "%s.away", f->path);
+    f->options.readers = 1;
+    db_fixture_open(f);
+    assert_int_equal(rename(f->path, away), 0);
+    for (int i = 0; i < 2; i++) {
+        SCOPED(cx_end) struct cx cx = db_fixture_platform(f);
+        struct db_tx *tx = NULL;
+        assert_int_equal(db_begin_read(&cx, &tx), ERR_UNAVAILABLE);
+        db_health(f->db, &h);
+        assert_int_equal(h.readers + h.readers_used, 0);
+    }
+    assert_int_equal(rename(away, f->path), 0);
+    assert_int_equal(db_fixture_number(f, "SELECT 1"), 1);
+}
+
 struct reader {
     struct db_fixture *f;
     pthread_t thread;
@@ -269,6 +289,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_written_survives_closing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_read_is_one_snapshot, setup, teardown),
         cmocka_unit_test_setup_teardown(readers_are_few, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reader_that_cannot_open_leaves_its_place, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(all_who_wait_get_a_reader, setup, teardown),
     };
     return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);

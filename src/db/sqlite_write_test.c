@@ -78,6 +78,7 @@ struct member {
     enum err (*work)(struct member *m, struct db_tx *tx);
     int64_t deadline_us;
     bool roll_back;
+    bool schema; /* begins a schema change instead of a write */
     enum err begun;
     enum err worked;
     enum err ended;
@@ -103,7 +104,8 @@ static void run_member(struct member *m)
     SCOPED(cx_end) struct cx cx = db_fixture_platform(m->f);
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     cx.deadline_us = m->deadline_us;
-    m->begun = db_begin_write(&cx, &tx);
+    m->begun =
+        m->schema ? db_begin(&cx, DB_SCHEMA, &tx, __FILE__, __LINE__) : db_begin_write(&cx, &tx);
     if (!m->begun) {
         m->worked = m->work(m, tx);
         m->ended = m->roll_back ? ERR_OK : db_commit(tx);
@@ -352,6 +354,74 @@ static void a_wait_has_a_bound_of_its_own(void **state)
     assert_int_equal(c.others[0].begun, ERR_TIMEOUT);
 }
 
+static sqlite3 *writer_of(struct db_fixture *f)
+{
+    return container_of(f->db, struct db_sqlite, db)->write_conn->sq;
+}
+
+/* It neither shares the commit of those before it nor lets those behind it in. */
+static void a_schema_change_is_alone(void **state)
+{
+    struct crew c;
+    crew_start(&c, *state, CREW);
+    c.others[1].schema = true;
+    crew_queue(&c);
+    const double before = metric_value(METRIC_DB_COMMITS, NULL);
+    assert_int_equal(crew_finish(&c), ERR_OK);
+    for (size_t i = 0; i < CREW; i++) {
+        assert_int_equal(outcome(&c.others[i]), ERR_OK);
+    }
+    assert_int_equal((int)(metric_value(METRIC_DB_COMMITS, NULL) - before), 3);
+    assert_int_equal(rows(*state), CREW);
+}
+
+/* Somebody with a tool has the file: whoever comes is told, and the next one is served. */
+static void a_begin_that_fails_is_told(void **state)
+{
+    struct db_fixture *f = *state;
+    struct member m = {.f = f, .n = 1, .work = insert};
+    sqlite3 *tool = NULL;
+    assert_int_equal(sqlite3_open(f->path, &tool), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(tool, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_busy_timeout(writer_of(f), 0);
+    for (int schema = 0; schema <= 1; schema++) {
+        m.schema = schema;
+        run_member(&m);
+        assert_int_equal(m.begun, ERR_UNAVAILABLE);
+    }
+    struct db_health h;
+    db_health(f->db, &h);
+    assert_false(h.writable);
+    (void)sqlite3_close(tool);
+    m.schema = false;
+    run_member(&m);
+    assert_int_equal(outcome(&m), ERR_OK);
+}
+
+static enum err insert_much(struct member *m, struct db_tx *tx)
+{
+    static const struct db_stmt fill =
+        DB_PLATFORM_SQL("INSERT INTO big (body) VALUES (zeroblob(1000000))");
+    (void)m;
+    return db_exec(tx, &fill, DB_NO_ARGS, NULL);
+}
+
+static void a_full_disk_is_a_database_error(void **state)
+{
+    struct db_fixture *f = *state;
+    db_fixture_script(f, "CREATE TABLE big (body BLOB)");
+    struct member big = {.f = f, .work = insert_much};
+    struct member small = {.f = f, .n = 1, .work = insert};
+    assert_int_equal(sqlite3_exec(writer_of(f), "PRAGMA max_page_count = 50", NULL, NULL, NULL),
+                     SQLITE_OK);
+    run_member(&big);
+    assert_int_equal(big.worked, ERR_UNAVAILABLE);
+    run_member(&small);
+    assert_int_equal(outcome(&small), ERR_OK);
+    assert_int_equal(rows(f), 1);
+    assert_int_equal(db_fixture_number(f, "SELECT count(*) FROM big"), 0);
+}
+
 struct held {
     struct member m;
     struct latch has_turn;
@@ -430,11 +500,6 @@ static void ok_comes_after_the_sync(void **state)
     db_fault_hold_syncs(false);
     (void)pthread_join(m.thread, NULL);
     assert_int_equal(outcome(&m), ERR_OK);
-}
-
-static sqlite3 *writer_of(struct db_fixture *f)
-{
-    return container_of(f->db, struct db_sqlite, db)->write_conn->sq;
 }
 
 static void no_statement_stays_open(void **state)
@@ -623,6 +688,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_comes_too_late_still_does_the_duty, setup_open,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_wait_has_a_bound_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_schema_change_is_alone, setup_open, teardown),
+        cmocka_unit_test_setup_teardown(a_begin_that_fails_is_told, setup_open, teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_a_database_error, setup_open, teardown),
         cmocka_unit_test_setup_teardown(who_changed_nothing_waits_too, setup_open, teardown),
         cmocka_unit_test_setup_teardown(ok_comes_after_the_sync, setup_open, teardown),
         cmocka_unit_test_setup_teardown(no_statement_stays_open, setup_open, teardown),
