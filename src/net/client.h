@@ -10,8 +10,11 @@
 struct net_client;
 struct net_call;
 
-/* Starts the outbound thread. The caller frees it. */
+/* Starts the outbound thread, with the settings of conf. The caller frees it. */
 struct net_client *net_client_new(void);
+
+/* Ends the thread and frees; every call must have been ended. *c may be NULL and is NULL
+ * afterwards. */
 void net_client_free(struct net_client **c);
 
 struct net_call_spec {
@@ -20,22 +23,24 @@ struct net_call_spec {
     const char *unix_path;     /* connect to this Unix socket instead of the URL's host; NULL: no */
     const struct str *headers; /* whole lines, "Authorization: Bearer …" */
     size_t header_count;
-    struct str body; /* copied */
-    int64_t connect_timeout_us;
-    int64_t stall_timeout_us; /* longest silence */
-    size_t max_bytes;         /* of the answer's body; more ends the call with ERR_TOO_LARGE */
-    bool
-        guarded; /* the URL came from a tenant: only public addresses (net/guard.h), no redirects */
+    struct str body;            /* copied */
+    int64_t connect_timeout_us; /* name, connection and TLS; 0: libcurl's 300 s */
+    int64_t stall_timeout_us;   /* longest silence while somebody waits, once connected; 0: none */
+    size_t max_bytes;           /* of the answer's body; more ends the call with ERR_TOO_LARGE */
+    bool guarded; /* the URL came from a tenant: only public addresses (net/guard.h) */
 };
 
-/* Begins an exchange and waits for the status line and headers. ERR_UNAVAILABLE
+/* Begins an exchange and waits for the status line and headers. Redirects are never followed, and
+ * no proxy of the environment is used. ERR_UNAVAILABLE
  * (EXTERNAL_SERVICE_ERROR) with a sentence when it cannot be reached, ERR_TIMEOUT, ERR_CANCELLED,
  * ERR_INVALID for a URL that the guard refuses. On success *ret must be ended with net_call_end
  * (SCOPED works). */
 enum err net_call_begin(struct cx *cx, struct net_client *c, const struct net_call_spec *spec,
                         struct net_call **ret);
 
+/* Status of the answer. */
 int net_call_status(const struct net_call *call);
+
 /* Value of a response header (last one), any case; empty text if absent. Valid until the end of the
  * call. */
 struct str net_call_header(const struct net_call *call, const char *name);

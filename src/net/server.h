@@ -17,12 +17,12 @@ struct net_server;
 struct net_req;
 
 struct net_limits {
-    size_t max_head;         /* bytes of request line and headers */
-    int max_connections;     /* beyond: accepted no more until one goes */
-    int64_t head_timeout_us; /* absolute, from first byte (or accept) to end of head */
-    int64_t body_timeout_us; /* longest pause within a body */
-    int64_t idle_timeout_us; /* keep-alive */
-    int64_t write_timeout_us;
+    size_t max_head;          /* bytes of request line and headers */
+    int max_connections;      /* beyond: accepted no more until one goes */
+    int64_t head_timeout_us;  /* absolute, from first byte (or accept) to end of head */
+    int64_t body_timeout_us;  /* for the next 4 KB of a body, or its rest, to arrive */
+    int64_t idle_timeout_us;  /* keep-alive */
+    int64_t write_timeout_us; /* longest time in which a client takes none of our bytes */
     size_t output_high_water; /* unsent bytes at which a stream's slow reader is closed */
 };
 
@@ -34,7 +34,8 @@ struct net_header {
 /* What the floor above wants done with a request whose head has come. */
 struct net_plan {
     size_t max_body;   /* more is 413; default 0: no body allowed beyond */
-    int refuse;        /* a status: answer at once with it, without reading the body; 0: go on */
+    int refuse;        /* a status: answer at once with it, without reading the body (the connection
+                          ends then, if there is one); 0: go on */
     enum code code;    /* the code to refuse with */
     int retry_after_s; /* > 0: sent as Retry-After with the refusal */
     struct net_header refuse_header; /* one more header of the refusal (Allow, WWW-Authenticate);
@@ -64,8 +65,10 @@ struct net_callbacks {
      * streamed once. */
     void (*on_request)(void *arg, struct net_req *req);
     /* On the loop: the body (and content type, a literal) for a refusal that the server itself
-     * decides: 400, 408, 413, 414, 431, 501, 503, 505 and refused plans. detail is a literal
-     * sentence for a person. */
+     * decides: 400, 408, 413, 414, 431, 501, 505 and refused plans. detail is a literal sentence
+     * for a person. request_id is the client's X-Request-Id when that is plain (64 signs of
+     * letters, digits, '-', '_' and '.' at most), else a new one; the server sends it as
+     * X-Request-Id. May be NULL: refusals have no body then. */
     void (*on_refusal)(void *arg, enum code code, int status, const char *detail,
                        struct str request_id, struct buf *body, const char **content_type);
     /* Sent with every refusal besides the server's own (security headers); they outlive the
@@ -87,7 +90,9 @@ enum err net_server_listen_local(struct net_server *s, const char *path, struct 
 /* The address that is really served, "127.0.0.1:3007". */
 const char *net_server_address(const struct net_server *s);
 
-/* Runs the loop on the calling thread until net_server_stop was called and everything is closed. */
+/* Runs the loop on the calling thread until net_server_stop was called and every connection is
+ * closed. A request that is still out may be answered later, up to net_server_free; its answer is
+ * dropped. */
 void net_server_run(struct net_server *s);
 
 /* Drain, from any thread, also from a signal-handling thread: stops accepting, closes idle
@@ -95,6 +100,9 @@ void net_server_run(struct net_server *s);
  * lets running requests finish until the monotonic time; then closes what is left. Calling it again
  * with an earlier time brings the end nearer. */
 void net_server_stop(struct net_server *s, int64_t until_mono_us);
+
+/* Frees; *s may be NULL and is NULL afterwards. Every request must have been answered, and
+ * net_server_run must have returned (or never been called). */
 void net_server_free(struct net_server **s);
 
 /* --- a request; valid until answered; one owner at a time --- */
@@ -108,17 +116,21 @@ struct str net_req_peer(const struct net_req *r);    /* address without port */
 bool net_req_is_local(const struct net_req *r);      /* came by the Unix socket */
 int64_t net_req_started_us(const struct net_req *r); /* monotonic: end of head */
 
-/* Cancelled when the client goes away before the answer; owned by the request, ends with it. NULL
- * before net_req_watch was called. */
+/* Cancelled when the client goes away before the answer (it closes, or only its sending half, which
+ * looks the same), or is cut off at the end of a drain. Owned by the request: not to be touched
+ * once net_reply or net_stream_open was called. The owner of the request calls this, on any thread;
+ * the wake-up of cancel_on runs on the loop and must not block. */
 struct cancel *net_req_watch(struct net_req *r);
 
-/* Room for the floor above: one pointer per request. */
+/* Room for the floor above: one pointer per request, which the server neither reads nor frees. What
+ * must be freed is set no earlier than on_request: a request that ends before that is dropped. */
 void net_req_set_user(struct net_req *r, void *user);
 void *net_req_user(const struct net_req *r);
 
 /* --- answers: any thread, exactly once, consumes the request (*r is NULL afterwards) --- */
 
-/* Headers are copied; Date, Content-Length and Connection are added. body may be NULL; it is
+/* Headers are copied, control signs in their values become spaces; Date, Content-Length and
+ * Connection are added and must not be among them. status is 200-599. body may be NULL; it is
  * consumed. For HEAD, 204 and 304 the body is not sent. */
 void net_reply(struct net_req **r, int status, const struct net_header *headers, size_t count,
                struct net_bytes *body);
@@ -131,8 +143,9 @@ struct net_stream_ops {
         void *arg); /* on the loop: the server stops; may send and end. NULL: the stream is ended */
 };
 
-/* Begins a chunked answer (server-sent events, long downloads). The stream lives until
- * net_stream_end or the client leaves. */
+/* Begins a chunked answer (server-sent events, long downloads); to HTTP/1.0 it ends with the
+ * connection, to HEAD at once. The stream lives until net_stream_end or the client leaves; on_close
+ * comes exactly once, also when the client left before this call. status may not be 204 or 304. */
 struct net_ref net_stream_open(struct net_req **r, struct net_server *s, int status,
                                const struct net_header *headers, size_t count,
                                const struct net_stream_ops *ops);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "net/listener.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -194,6 +195,29 @@ static void shows_date_and_peer(void **state)
     ask(fd, "GET /peer HTTP/1.1\r\nHost: x\r\n\r\n", 200, "\r\n\r\n127.0.0.1");
     ask(fd, "GET /peer HTTP/1.1\r\nHost: x\r\n\r\n", 200, " GMT\r\n");
     (void)close(fd);
+}
+
+/* A client that comes by IPv4 to a listener of both families is shown as IPv4. */
+static void shows_mapped_peers_as_ipv4(void **state)
+{
+    (void)state;
+    static const struct {
+        struct sockaddr_in6 address;
+        const char *text;
+    } rows[] = {
+        {{.sin6_family = AF_INET6,
+          .sin6_addr.s6_addr = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7}},
+         "192.0.2.7"},
+        {{.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}, "::1"},
+        {{.sin6_family = AF_UNIX}, ""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct sockaddr_storage a = {};
+        char text[ADDRESS_TEXT];
+        memcpy(&a, &rows[i].address, sizeof(rows[i].address));
+        address_text(&a, text);
+        assert_string_equal(text, rows[i].text);
+    }
 }
 
 static void refuses_large_bodies_so_that_the_client_sees_it(void **state)
@@ -526,6 +550,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_without_a_body, start, stop),
         cmocka_unit_test_setup_teardown(speaks_http_1_0, start, stop),
         cmocka_unit_test_setup_teardown(shows_date_and_peer, start, stop),
+        cmocka_unit_test(shows_mapped_peers_as_ipv4),
         cmocka_unit_test_setup_teardown(refuses_large_bodies_so_that_the_client_sees_it, start,
                                         stop),
         cmocka_unit_test_setup_teardown(sends_100_continue_only_when_the_body_is_wanted, start,

@@ -16,6 +16,7 @@ struct sse {
     size_t at; /* how far the current part was read */
 };
 
+/* A reader at the start of a stream; max bounds one event's data and name, in bytes. */
 struct sse sse_make(size_t max);
 void sse_fini(struct sse *s);
 
