@@ -82,7 +82,11 @@ enum err room_sql(const char *sql)
     SCOPED(cx_end) struct cx cx = room_platform();
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_write(&cx, &tx));
-    TRY(db_exec(tx, statement(sql), DB_NO_ARGS, NULL));
+    const enum err e = db_exec(tx, statement(sql), DB_NO_ARGS, NULL);
+    if (e == ERR_INTERNAL) {
+        print_error("%s\n", cx.detail);
+    }
+    TRY(e);
     return db_commit(tx);
 }
 
