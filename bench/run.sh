@@ -1,0 +1,18 @@
+#!/bin/sh
+# Measures; see docs/performance.md. bench/run.sh [NAME…]   (start turns inbound search commit; default: all)
+set -eu
+cd "$(dirname "$0")/.."
+export BUILD=build-bench
+[ -d "$BUILD" ] || meson setup "$BUILD" --buildtype=release -Dtests=false >/dev/null
+ninja -C "$BUILD" metachat bench/db_commit bench/inbound_bare bench/search_text >/dev/null
+export METACHAT_BIN="$BUILD/metachat"
+echo "machine: $(nproc) cores, $(uname -m), $(date -u +%F)"
+for name in "${@:-start turns inbound search commit}"; do
+    for one in $name; do
+        case $one in
+        search) "$BUILD/bench/search_text" "${CHUNKS:-100000}" ;;
+        commit) for threads in 1 8 64; do "$BUILD/bench/db_commit" "$threads" 5 "$(mktemp -d)/commit.db"; done ;;
+        *) node "bench/$one.js" ;;
+        esac
+    done
+done
