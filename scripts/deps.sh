@@ -48,7 +48,6 @@ need_build() {
     library libutf8proc libutf8proc-dev
     links '#include <libstemmer.h>
         int main(void) { return sb_stemmer_list() == 0; }' 'gcc -Wl,--no-as-needed -lstemmer' libstemmer-dev
-    links 'int main(void) { return 0; }' 'gcc -Wl,--no-as-needed -lcld2' libcld2-dev
     [ -f /usr/share/llhttp/llhttp.c ] || lacks node-llhttp
 }
 
