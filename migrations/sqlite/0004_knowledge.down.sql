@@ -1,8 +1,6 @@
 DROP TABLE text_totals;
 DROP TABLE term_df;
 DROP TABLE text_counters;
-DROP TRIGGER chunks_fts_delete;
-DROP TRIGGER chunks_fts_insert;
 DROP TABLE chunks_fts;
 DROP TABLE chunks;
 DROP TABLE document_files;

@@ -64,7 +64,7 @@ CREATE TABLE document_files (
 ) WITHOUT ROWID;
 
 -- fts: the tenant's slot << 32 | a number from text_counters. The three columns of terms are what
--- the index holds; the triggers keep the two together.
+-- the index holds; whoever writes a row writes both (triggers may not: the schema is not trusted).
 CREATE TABLE chunks (
     fts INTEGER PRIMARY KEY,
     tenant_id BLOB NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
@@ -92,15 +92,6 @@ CREATE VIRTUAL TABLE chunks_fts USING fts5 (
     title_terms, heading_terms, body_terms,
     content = 'chunks', content_rowid = 'fts', tokenize = 'ascii tokenchars _'
 );
-CREATE TRIGGER chunks_fts_insert AFTER INSERT ON chunks BEGIN
-    INSERT INTO chunks_fts (rowid, title_terms, heading_terms, body_terms)
-    VALUES (new.fts, new.title_terms, new.heading_terms, new.body_terms);
-END;
-CREATE TRIGGER chunks_fts_delete AFTER DELETE ON chunks BEGIN
-    INSERT INTO chunks_fts (chunks_fts, rowid, title_terms, heading_terms, body_terms)
-    VALUES ('delete', old.fts, old.title_terms, old.heading_terms, old.body_terms);
-END;
-
 CREATE TABLE text_counters (
     tenant_id BLOB NOT NULL PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,
     next BIGINT NOT NULL CHECK (typeof(next) = 'integer' AND next BETWEEN 1 AND 4294967296)

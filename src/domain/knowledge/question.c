@@ -1,0 +1,366 @@
+/* A word of a question becomes a term of the texts in these ways, the first that the tenant's texts
+ * know counting: as it is, stemmed as each language of the texts would stem it; joined with its
+ * neighbours, where a part number was typed with blanks; taken apart, where it was typed as one;
+ * as the beginning of a word, at the end of a short question; as a word that differs by a slip of
+ * the finger. A word that no way finds keeps the weight of the rarest: it is what the texts do not
+ * speak of. */
+#include "domain/knowledge/question.h"
+
+#include "domain/account/tenant.h"
+#include "domain/knowledge/language.h"
+#include "domain/knowledge/near.h"
+
+#include <math.h>
+
+enum {
+    MAX_TOKENS = 400,
+    SHORT_QUESTION = 3, /* content words up to which the last may be unfinished */
+    MIN_PREFIX = 3,
+    MIN_SLIP = 5,   /* letters from which one slip is forgiven */
+    MIN_SLIPS = 9,  /* two */
+    JOIN_PIECE = 6, /* bytes of a piece of a part number typed with blanks */
+    NEAR_ROWS = 4000,
+};
+
+static const double slip_trust = 0.9;
+static const double number_weight = 0.5; /* texts give ranges where questions give numbers */
+
+static const struct db_stmt select_totals =
+    DB_TENANT_SQL("SELECT language, chunks, title_len, heading_len, body_len FROM text_totals "
+                  "WHERE tenant_id = $1 AND chunks > 0 ORDER BY chunks DESC, language");
+static const struct db_stmt select_df =
+    DB_TENANT_SQL("SELECT df FROM term_df WHERE tenant_id = $1 AND term = $2");
+static const struct db_stmt select_range =
+    DB_TENANT_SQL("SELECT term, df FROM term_df WHERE tenant_id = $1 AND term >= $2 AND term < $3 "
+                  "ORDER BY term LIMIT $4");
+
+struct reader {
+    struct db_tx *tx;
+    struct arena *arena;
+    struct question *q;
+    struct str languages[QUESTION_LANGUAGES];
+    size_t language_count;
+    struct query_word *words[QUESTION_LANGUAGES + 1]; /* the question's own language first */
+    size_t token_count;
+};
+
+static enum err df_of(struct reader *r, struct str term, int64_t *ret)
+{
+    struct db_rows rows;
+    TRY(db_query(r->tx, &select_df, DB_ARGS(DB_TEXT(term)), &rows));
+    *ret = rows.count ? db_int(&rows, 0, 0) : 0;
+    return ERR_OK;
+}
+
+static enum err read_totals(struct reader *r)
+{
+    struct question *q = r->q;
+    struct db_rows rows;
+    TRY(db_query(r->tx, &select_totals, DB_NO_ARGS, &rows));
+    double sums[3] = {};
+    for (size_t i = 0; i < rows.count; i++) {
+        if (r->language_count < QUESTION_LANGUAGES) {
+            r->languages[r->language_count++] = db_text(&rows, i, 0);
+        }
+        q->chunks += db_int(&rows, i, 1);
+        for (size_t k = 0; k < 3; k++) {
+            sums[k] += (double)db_int(&rows, i, 2 + k);
+        }
+    }
+    const double n = q->chunks ? (double)q->chunks : 1;
+    q->title_len = sums[0] / n;
+    q->heading_len = sums[1] / n;
+    q->body_len = sums[2] / n;
+    return ERR_OK;
+}
+
+static enum err read_language(struct reader *r, const struct search_query *query)
+{
+    struct tenant tenant;
+    TRY(tenant_get(r->tx, &tenant));
+    r->q->slot = tenant.slot;
+    struct str language = language_code(r->arena, query->language);
+    if (!language.n) {
+        language = language_guess(query->text);
+    }
+    if (!language.n) {
+        language = language_code(r->arena, tenant.language);
+    }
+    r->q->language = language;
+    return ERR_OK;
+}
+
+static void cut_in(struct reader *r, struct str text, struct str language, size_t at)
+{
+    struct terms *t = terms_new(language);
+    terms_query(t, r->arena, text, &r->words[at], &r->token_count);
+    terms_free(&t);
+}
+
+static void add_alt(struct question_word *w, struct str term)
+{
+    for (size_t i = 0; i < w->alt_count; i++) {
+        if (str_eq(w->alts[i], term)) {
+            return;
+        }
+    }
+    if (term.n && w->alt_count < QUESTION_ALTS) {
+        w->alts[w->alt_count++] = term;
+    }
+}
+
+/* Adds a term that the texts know to the word. */
+static enum err try_alt(struct reader *r, struct question_word *w, struct str term)
+{
+    int64_t df;
+    TRY(df_of(r, term, &df));
+    if (df) {
+        add_alt(w, term);
+        w->df += df;
+    }
+    return ERR_OK;
+}
+
+/* Whether no language of the texts keeps the word: then its absence says nothing. */
+static bool kept_by_texts(const struct reader *r, size_t token)
+{
+    for (size_t i = 0; i < r->language_count; i++) {
+        if (!r->words[i + 1][token].stop) {
+            return true;
+        }
+    }
+    return r->language_count == 0;
+}
+
+/* "KL 2047 B", or "kl-2047 b": two or three short neighbours, one of them with digits, that the
+ * texts have as one. *ret_used is the number of tokens, 0 for none. */
+static enum err try_joined(struct reader *r, size_t token, struct question_word *w,
+                           size_t *ret_used)
+{
+    *ret_used = 0;
+    char joined[3 * JOIN_PIECE + 64];
+    size_t n = 0;
+    bool digits = false;
+    bool letters = false;
+    for (size_t i = 0; i < 3 && token + i < r->token_count; i++) {
+        const struct query_word *k = &r->words[0][token + i];
+        const struct str s = k->kind == TOKEN_PART && k->alt_count ? k->alts[0] : k->surface;
+        const bool kind = k->kind == TOKEN_NUMBER || k->kind == TOKEN_PART || k->kind == TOKEN_WORD;
+        if (!kind || !s.n || s.n > JOIN_PIECE + 10 || n + s.n > sizeof(joined)) {
+            break;
+        }
+        digits |= k->kind != TOKEN_WORD;
+        letters |= k->kind != TOKEN_NUMBER;
+        memcpy(joined + n, s.p, s.n);
+        n += s.n;
+        if (i > 0 && digits && letters) {
+            const struct str term = str_dup(r->arena, (struct str){joined, n});
+            const int64_t before = w->df;
+            TRY(try_alt(r, w, term));
+            *ret_used = w->df > before ? i + 1 : *ret_used;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err try_as_it_is(struct reader *r, size_t token, struct question_word *w)
+{
+    for (size_t i = 0; i <= r->language_count; i++) {
+        const struct query_word *k = &r->words[i][token];
+        for (size_t j = 0; j < k->alt_count && w->alt_count < QUESTION_ALTS; j++) {
+            bool seen = false;
+            for (size_t a = 0; a < w->alt_count; a++) {
+                seen |= str_eq(w->alts[a], k->alts[j]);
+            }
+            if (!seen) {
+                TRY(try_alt(r, w, k->alts[j]));
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+/* The text that sorts behind all that begin with s. */
+static struct str behind(struct arena *a, struct str s)
+{
+    return str_fmt(a, STR_FMT "\xf4\x8f\xbf\xbf", STR_ARG(s));
+}
+
+static enum err try_prefix(struct reader *r, struct question_word *w)
+{
+    enum { BEST = 3 };
+    if (w->surface.n < MIN_PREFIX) {
+        return ERR_OK;
+    }
+    struct db_rows rows;
+    TRY(db_query(r->tx, &select_range,
+                 DB_ARGS(DB_TEXT(w->surface), DB_TEXT(behind(r->arena, w->surface)), DB_INT(BEST)),
+                 &rows));
+    for (size_t i = 0; i < rows.count; i++) {
+        add_alt(w, db_text(&rows, i, 0));
+        w->df += db_int(&rows, i, 1);
+    }
+    return ERR_OK;
+}
+
+struct near_best {
+    struct str term;
+    int64_t df;
+    int slips;
+};
+
+static enum err look_near(struct reader *r, struct str word, struct str prefix, int slips,
+                          struct near_best *best)
+{
+    struct db_rows rows;
+    TRY(db_query(r->tx, &select_range,
+                 DB_ARGS(DB_TEXT(prefix), DB_TEXT(behind(r->arena, prefix)), DB_INT(NEAR_ROWS)),
+                 &rows));
+    for (size_t i = 0; i < rows.count; i++) {
+        const struct str term = db_text(&rows, i, 0);
+        const int64_t df = db_int(&rows, i, 1);
+        const int n = near_slips(word, term, slips);
+        if (n <= slips && (n < best->slips || (n == best->slips && df > best->df))) {
+            *best = (struct near_best){term, df, n};
+        }
+    }
+    return ERR_OK;
+}
+
+/* Among the terms that begin with the same two letters, or with these the other way round. */
+static enum err try_slips(struct reader *r, size_t token, struct question_word *w)
+{
+    const struct query_word *k = &r->words[r->language_count ? 1 : 0][token];
+    if (k->kind != TOKEN_WORD || !k->alt_count || k->surface.n < MIN_SLIP) {
+        return ERR_OK;
+    }
+    const struct str word = k->alts[0];
+    const int slips = k->surface.n >= MIN_SLIPS ? 2 : 1;
+    struct near_best best = {.slips = slips + 1};
+    if (word.n < 4 || (unsigned char)word.p[0] >= 0x80 || (unsigned char)word.p[1] >= 0x80) {
+        return ERR_OK;
+    }
+    const char swapped[2] = {word.p[1], word.p[0]};
+    TRY(look_near(r, word, str_sub(word, 0, 2), slips, &best));
+    TRY(look_near(r, word, (struct str){swapped, 2}, slips, &best));
+    if (best.term.n) {
+        add_alt(w, best.term);
+        w->df = best.df;
+        w->trust = slip_trust;
+    }
+    return ERR_OK;
+}
+
+static double idf(const struct question *q, int64_t df)
+{
+    const double n = (double)q->chunks;
+    const double d = (double)min_i64(df, q->chunks);
+    return log(1 + (n - d + 0.5) / (d + 0.5));
+}
+
+static void keep(struct reader *r, struct question_word *w)
+{
+    struct question *q = r->q;
+    if (q->count == QUESTION_WORDS) {
+        return;
+    }
+    w->df = min_i64(w->df, q->chunks);
+    w->weight = idf(q, w->df) * (w->number && !w->required ? number_weight : 1);
+    q->weight += w->weight;
+    q->words[q->count++] = *w;
+}
+
+/* A part number that no text has whole: its pieces, of which those with digits must be there. */
+static enum err keep_pieces(struct reader *r, size_t token)
+{
+    const struct query_word *k = &r->words[0][token];
+    for (size_t i = 0; i < k->piece_count; i++) {
+        struct question_word w = {
+            .trust = 1, .position = token, .surface = k->pieces[i], .number = true};
+        w.required = k->pieces[i].p[0] >= '0' && k->pieces[i].p[0] <= '9';
+        TRY(try_alt(r, &w, k->pieces[i]));
+        keep(r, &w);
+    }
+    return ERR_OK;
+}
+
+static enum err read_token(struct reader *r, size_t token, bool last, size_t *ret_used)
+{
+    const struct query_word *k = &r->words[0][token];
+    struct question_word w = {.trust = 1, .position = token, .surface = k->surface};
+    TRY(try_joined(r, token, &w, ret_used));
+    if (*ret_used) {
+        w.required = true;
+        keep(r, &w);
+        return ERR_OK;
+    }
+    *ret_used = 1;
+    if (k->stop || !kept_by_texts(r, token)) {
+        return ERR_OK;
+    }
+    w.number = k->kind == TOKEN_NUMBER;
+    w.required = k->kind == TOKEN_PART;
+    TRY(try_as_it_is(r, token, &w));
+    if (!w.df && k->kind == TOKEN_PART && k->piece_count > 1) {
+        return keep_pieces(r, token);
+    }
+    if (!w.df && last) {
+        TRY(try_prefix(r, &w));
+    }
+    if (!w.df) {
+        TRY(try_slips(r, token, &w));
+    }
+    keep(r, &w);
+    return ERR_OK;
+}
+
+static bool is_short(const struct reader *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->token_count; i++) {
+        n += r->words[0][i].stop ? 0 : 1;
+    }
+    return n <= SHORT_QUESTION;
+}
+
+/* A word that is said twice counts once. */
+static void merge_repeated(struct question *q)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < q->count; i++) {
+        bool again = false;
+        for (size_t j = 0; j < n && !again; j++) {
+            const struct question_word *a = &q->words[i];
+            const struct question_word *b = &q->words[j];
+            again = a->alt_count && b->alt_count ? str_eq(a->alts[0], b->alts[0])
+                                                 : str_eq(a->surface, b->surface);
+            again = again && a->alt_count == b->alt_count;
+        }
+        if (again) {
+            q->weight -= q->words[i].weight;
+        } else {
+            q->words[n++] = q->words[i];
+        }
+    }
+    q->count = n;
+}
+
+enum err question_read(struct db_tx *tx, const struct search_query *query, struct question *ret)
+{
+    *ret = (struct question){};
+    struct reader r = {.tx = tx, .arena = db_tx_cx(tx)->arena, .q = ret};
+    TRY(read_totals(&r));
+    TRY(read_language(&r, query));
+    cut_in(&r, query->text, ret->language, 0);
+    for (size_t i = 0; i < r.language_count; i++) {
+        cut_in(&r, query->text, r.languages[i], i + 1);
+    }
+    const bool brief = is_short(&r);
+    const bool unfinished = query->text.n && query->text.p[query->text.n - 1] != '?';
+    size_t used;
+    for (size_t i = 0; i < r.token_count && i < MAX_TOKENS; i += used) {
+        TRY(read_token(&r, i, brief && unfinished && i + 1 == r.token_count, &used));
+    }
+    merge_repeated(ret);
+    return ERR_OK;
+}

@@ -1,0 +1,169 @@
+/* The index is asked for passages that have one of the rarest words (as many of these as keep the
+ * candidates within the limit), and tells for each how often every word of the question stands in
+ * each column. A passage without any of the rarest words can only win by common ones, and those
+ * weigh little; where even the rarest is too common, passages must have it and another.
+ *
+ * BM25 over fields: occurrences in title, heading and body are added up, each weighed and set
+ * against the field's length, before they saturate. */
+#include "domain/knowledge/rank.h"
+
+#include "db/text_stats.h"
+
+static const double k1 = 1.2;
+
+enum { FIELDS = 3 };
+
+static const double field_weight[FIELDS] = {1.2, 1.6, 1.0};
+static const double field_b[FIELDS] = {0.3, 0.4, 0.75};
+
+static const struct db_stmt select_candidates =
+    DB_TENANT_SQL("SELECT rowid, mc_stats(chunks_fts) FROM chunks_fts "
+                  "WHERE chunks_fts MATCH $2 AND rowid BETWEEN $3 AND $4 LIMIT $5");
+
+struct order {
+    size_t words[QUESTION_WORDS]; /* those that are in the texts, rarest first */
+    size_t count;
+    size_t selectors; /* how many of them choose the candidates */
+};
+
+static void sort_words(const struct question *q, struct order *o)
+{
+    for (size_t i = 0; i < q->count; i++) {
+        if (!q->words[i].alt_count) {
+            continue;
+        }
+        size_t at = o->count++;
+        while (at > 0 && q->words[o->words[at - 1]].df > q->words[i].df) {
+            o->words[at] = o->words[at - 1];
+            at--;
+        }
+        o->words[at] = i;
+    }
+}
+
+static void choose_selectors(const struct question *q, size_t limit, struct order *o)
+{
+    int64_t sum = 0;
+    while (o->selectors < o->count) {
+        sum += q->words[o->words[o->selectors]].df;
+        if (sum > (int64_t)limit) {
+            break;
+        }
+        o->selectors++;
+    }
+}
+
+static void put_any(struct buf *b, const struct question *q, const struct order *o, size_t from,
+                    size_t to)
+{
+    buf_char(b, '(');
+    for (size_t i = from; i < to; i++) {
+        const struct question_word *w = &q->words[o->words[i]];
+        for (size_t j = 0; j < w->alt_count; j++) {
+            buf_cstr(b, i == from && j == 0 ? "\"" : " OR \"");
+            buf_str(b, w->alts[j]);
+            buf_char(b, '"');
+        }
+    }
+    buf_char(b, ')');
+}
+
+/* The words in their order come last, so that the phrases to read are the last ones. */
+static struct str expression(struct arena *a, const struct question *q, const struct order *o)
+{
+    SCOPED(buf_fini) struct buf b = buf_make(64 * KB);
+    if (o->selectors == 0 && o->count > 1) {
+        put_any(&b, q, o, 0, 1);
+        buf_cstr(&b, " AND ");
+        put_any(&b, q, o, 1, o->count);
+        buf_cstr(&b, " AND ");
+    } else if (o->selectors && o->selectors < o->count) {
+        put_any(&b, q, o, 0, o->selectors);
+        buf_cstr(&b, " AND ");
+    }
+    put_any(&b, q, o, 0, o->count);
+    return str_dup(a, buf_view(&b));
+}
+
+static double field_part(const struct question *q, const struct text_stats *s, int phrase,
+                         int field)
+{
+    const int hits = text_stats_hits(s, phrase, field);
+    if (!hits) {
+        return 0;
+    }
+    const double lens[FIELDS] = {q->title_len, q->heading_len, q->body_len};
+    const double average = lens[field] > 0 ? lens[field] : 1;
+    const double b = field_b[field];
+    return field_weight[field] * hits / (1 - b + b * text_stats_tokens(s, field) / average);
+}
+
+static void score(const struct question *q, const struct order *o, const struct text_stats *s,
+                  struct ranked *r)
+{
+    int phrases = 0;
+    for (size_t i = 0; i < o->count; i++) {
+        phrases += (int)q->words[o->words[i]].alt_count;
+    }
+    int phrase = s->phrases - phrases;
+    for (size_t i = 0; i < o->count; i++) {
+        const struct question_word *w = &q->words[o->words[i]];
+        double tf = 0;
+        for (size_t j = 0; j < w->alt_count; j++, phrase++) {
+            for (int f = 0; f < FIELDS; f++) {
+                tf += field_part(q, s, phrase, f);
+            }
+        }
+        if (tf > 0) {
+            r->score += w->weight * w->trust * tf * (k1 + 1) / (tf + k1);
+            r->has |= UINT64_C(1) << o->words[i];
+        }
+    }
+}
+
+static bool is_better(const struct ranked *a, const struct ranked *b)
+{
+    return a->score > b->score || (a->score >= b->score && a->key < b->key);
+}
+
+static void insert(struct ranking *ranking, const struct ranked *r)
+{
+    if (ranking->count == RANK_KEEP && !is_better(r, &ranking->best[RANK_KEEP - 1])) {
+        return;
+    }
+    size_t at = ranking->count < RANK_KEEP ? ranking->count++ : RANK_KEEP - 1;
+    while (at > 0 && is_better(r, &ranking->best[at - 1])) {
+        ranking->best[at] = ranking->best[at - 1];
+        at--;
+    }
+    ranking->best[at] = *r;
+}
+
+enum err rank(struct db_tx *tx, const struct question *q, size_t limit, struct ranking *ret)
+{
+    struct cx *cx = db_tx_cx(tx);
+    struct order o = {};
+    sort_words(q, &o);
+    ret->count = 0;
+    ret->candidates = 0;
+    if (!o.count) {
+        return ERR_OK;
+    }
+    choose_selectors(q, limit, &o);
+    struct db_rows rows;
+    TRY(db_query(tx, &select_candidates,
+                 DB_ARGS(DB_TEXT(expression(cx->arena, q, &o)), DB_INT(q->slot << 32),
+                         DB_INT((q->slot << 32) + UINT32_MAX), DB_INT((int64_t)limit)),
+                 &rows));
+    ret->candidates = rows.count;
+    for (size_t i = 0; i < rows.count; i++) {
+        struct text_stats s;
+        if (!text_stats_read(db_text(&rows, i, 1), &s)) {
+            return cx_fail(cx, CODE_INTERNAL_ERROR, "the text index gave no statistics");
+        }
+        struct ranked r = {.key = db_int(&rows, i, 0)};
+        score(q, &o, &s, &r);
+        insert(ret, &r);
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,24 @@
+/* Candidates from the text index, scored by BM25 on the tenant's own statistics. */
+#ifndef DOMAIN_KNOWLEDGE_RANK_H
+#define DOMAIN_KNOWLEDGE_RANK_H
+
+#include "domain/knowledge/question.h"
+
+enum { RANK_KEEP = 64 }; /* best candidates that are read and shown from */
+
+struct ranked {
+    int64_t key; /* chunks.fts */
+    double score;
+    uint64_t has; /* bit i: the passage has word i of the question */
+};
+
+struct ranking {
+    struct ranked best[RANK_KEEP]; /* best first; equal scores by key */
+    size_t count;
+    size_t candidates; /* that were scored */
+};
+
+/* Scores up to limit passages: those with the question's rarest words. */
+enum err rank(struct db_tx *tx, const struct question *q, size_t limit, struct ranking *ret);
+
+#endif

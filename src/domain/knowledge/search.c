@@ -1,0 +1,180 @@
+/* Question → words with weights (question.c) → ranked candidates (rank.c) → the best of them read,
+ * those of current versions kept, words that stand together rewarded, and a verdict on whether this
+ * is enough to answer from. */
+#include "domain/knowledge/search.h"
+
+#include "base/conf.h"
+#include "domain/knowledge/question.h"
+#include "domain/knowledge/rank.h"
+
+enum { REREAD = 24 }; /* passages whose order is looked at again with their words' places */
+
+static const double together = 0.35; /* worth of two neighbours, of their weights */
+
+static const struct db_stmt select_passage = DB_TENANT_SQL(
+    "SELECT c.id, c.document_id, d.name, c.version, c.start_at, c.end_at, c.heading, c.language, "
+    "c.text, c.body_terms FROM chunks c "
+    "JOIN documents d ON d.tenant_id = $1 AND d.id = c.document_id "
+    "WHERE c.tenant_id = $1 AND c.fts = $2 AND d.current = c.version AND d.deleted_us IS NULL");
+
+struct found {
+    struct passage passage;
+    uint64_t has;
+    struct str body_terms;
+};
+
+static enum err read_passage(struct db_tx *tx, const struct ranked *r, struct found *ret,
+                             bool *ret_is)
+{
+    struct db_rows rows;
+    TRY(db_query(tx, &select_passage, DB_ARGS(DB_INT(r->key)), &rows));
+    *ret_is = rows.count > 0;
+    if (!*ret_is) {
+        return ERR_OK; /* of a version that is not, or no longer, current */
+    }
+    *ret = (struct found){
+        .passage =
+            {
+                .chunk = db_id(&rows, 0, 0),
+                .document = {db_id(&rows, 0, 1)},
+                .document_name = db_text(&rows, 0, 2),
+                .version = db_int(&rows, 0, 3),
+                .start = db_int(&rows, 0, 4),
+                .end = db_int(&rows, 0, 5),
+                .heading = db_text(&rows, 0, 6),
+                .language = db_text(&rows, 0, 7),
+                .text = db_text(&rows, 0, 8),
+                .score = r->score,
+            },
+        .has = r->has,
+        .body_terms = db_text(&rows, 0, 9),
+    };
+    return ERR_OK;
+}
+
+static bool is_alt(const struct question_word *w, struct str term)
+{
+    for (size_t i = 0; i < w->alt_count; i++) {
+        if (str_eq(w->alts[i], term)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether two words of the question stand side by side in the passage, in their order. */
+static bool stand_together(struct str terms, const struct question_word *a,
+                           const struct question_word *b)
+{
+    bool before = false;
+    struct str term;
+    while (terms.n && str_split(&terms, ' ', &term)) {
+        if (before && is_alt(b, term)) {
+            return true;
+        }
+        before = is_alt(a, term);
+    }
+    return false;
+}
+
+static void reward_neighbours(const struct question *q, struct found *f)
+{
+    for (size_t i = 0; i + 1 < q->count; i++) {
+        const struct question_word *a = &q->words[i];
+        const struct question_word *b = &q->words[i + 1];
+        const uint64_t both = UINT64_C(3) << i;
+        if ((f->has & both) == both && b->position - a->position <= 2 &&
+            stand_together(f->body_terms, a, b)) {
+            f->passage.score += together * (a->weight + b->weight) / 2;
+        }
+    }
+}
+
+static double covered(const struct question *q, uint64_t has)
+{
+    double sum = 0;
+    for (size_t i = 0; i < q->count; i++) {
+        sum += has >> i & 1 ? q->words[i].weight * q->words[i].trust : 0;
+    }
+    return q->weight > 0 ? sum / q->weight : 0;
+}
+
+static void sort_found(struct found *f, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const struct found x = f[i];
+        size_t at = i;
+        while (at > 0 && f[at - 1].passage.score < x.passage.score) {
+            f[at] = f[at - 1];
+            at--;
+        }
+        f[at] = x;
+    }
+}
+
+static enum err read_best(struct db_tx *tx, const struct question *q, const struct ranking *ranking,
+                          struct found *ret, size_t *ret_count)
+{
+    *ret_count = 0;
+    for (size_t i = 0; i < ranking->count && *ret_count < REREAD; i++) {
+        bool is;
+        TRY(read_passage(tx, &ranking->best[i], &ret[*ret_count], &is));
+        if (is) {
+            struct found *f = &ret[(*ret_count)++];
+            f->passage.coverage = covered(q, f->has);
+            reward_neighbours(q, f);
+        }
+    }
+    sort_found(ret, *ret_count);
+    return ERR_OK;
+}
+
+/* Every word that must be there is. */
+static bool has_required(const struct question *q, uint64_t has)
+{
+    for (size_t i = 0; i < q->count; i++) {
+        if (q->words[i].required && !(has >> i & 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void judge(const struct question *q, const struct found *f, size_t n,
+                  struct search_result *ret)
+{
+    uint64_t has = 0;
+    double best = 0;
+    for (size_t i = 0; i < n; i++) {
+        has |= f[i].has;
+        best = f[i].passage.coverage > best ? f[i].passage.coverage : best;
+    }
+    ret->coverage = covered(q, has);
+    ret->margin = n == 0 ? 0 : n == 1 ? 1 : 1 - f[1].passage.score / f[0].passage.score;
+    /* One passage must carry most of what all of them cover: words scattered over a shop's pages
+     * are no answer. */
+    ret->known = n > 0 && q->count > 0 && has_required(q, has) &&
+                 (ret->coverage + best) / 2 >= conf.search_min_coverage;
+}
+
+enum err search_text(struct db_tx *tx, const struct search_query *query, struct search_result *ret)
+{
+    struct question q;
+    TRY(question_read(tx, query, &q));
+    struct ranking ranking;
+    TRY(rank(tx, &q, (size_t)conf.search_candidates, &ranking));
+    struct arena *a = db_tx_cx(tx)->arena;
+    struct found *found = arena_many(a, struct found, REREAD);
+    size_t n;
+    TRY(read_best(tx, &q, &ranking, found, &n));
+    n = n < query->limit ? n : query->limit;
+    *ret = (struct search_result){.passages = arena_many(a, struct passage, n + 1),
+                                  .count = n,
+                                  .candidates = ranking.candidates,
+                                  .language = q.language};
+    for (size_t i = 0; i < n; i++) {
+        ret->passages[i] = found[i].passage;
+    }
+    judge(&q, found, n, ret);
+    return ERR_OK;
+}
