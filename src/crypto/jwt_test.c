@@ -121,18 +121,23 @@ static void another_audience_or_ring_refuses(void **state)
     refused("other ring", "chat", jwt_sign(&cx, other, "chat", &in));
 }
 
-/* Signs whatever it is given, with the right key. */
-static struct str forge(struct str header, struct str payload)
+/* Signs whatever it is given, with the key for a purpose. */
+static struct str forge_for(const char *purpose, struct str header, struct str payload)
 {
     uint8_t key[KEYRING_KEY_BYTES];
     uint8_t mac[HASH_BYTES];
-    assert_true(keyring_derive(ring, keyring_newest(ring), STR("jwt/chat"), key));
+    assert_true(keyring_derive(ring, keyring_newest(ring), str_of(purpose), key));
     const struct str text =
         str_fmt(cx.arena, "%s.%s", base64_text(cx.arena, BASE64_URL, header.p, header.n).p,
                 base64_text(cx.arena, BASE64_URL, payload.p, payload.n).p);
     hmac_sha256((struct str){(const char *)key, sizeof(key)}, text, mac);
     return str_fmt(cx.arena, "%s.%s", text.p,
                    base64_text(cx.arena, BASE64_URL, mac, sizeof(mac)).p);
+}
+
+static struct str forge(struct str header, struct str payload)
+{
+    return forge_for("jwt/chat", header, payload);
 }
 
 /* %s stands for the key's id. */
@@ -240,6 +245,19 @@ static void forged_headers_and_claims(void **state)
     }
 }
 
+/* What is said is right in both, and the signature too; but it is not made for this. */
+static void the_key_of_another_audience_and_a_great_token(void **state)
+{
+    (void)state;
+    const struct str header = with_kid(GOOD_HEADER);
+    const struct str good = str_of(GOOD_PAYLOAD);
+    refused("key of another audience", "chat", forge_for("jwt/ticket", header, good));
+    refused("key of another purpose", "chat", forge_for("seal", header, good));
+    const struct str long_one =
+        str_fmt(cx.arena, STR_FMT ",\"x\":\"%0*d\"}", (int)good.n - 1, good.p, JWT_MAX_BYTES, 1);
+    refused("long", "chat", forge(header, long_one));
+}
+
 static void any_changed_sign_is_refused(void **state)
 {
     (void)state;
@@ -283,6 +301,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_expires_at_its_second, begin, end),
         cmocka_unit_test_setup_teardown(another_audience_or_ring_refuses, begin, end),
         cmocka_unit_test_setup_teardown(forged_headers_and_claims, begin, end),
+        cmocka_unit_test_setup_teardown(the_key_of_another_audience_and_a_great_token, begin, end),
         cmocka_unit_test_setup_teardown(any_changed_sign_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(forms_that_are_no_token, begin, end),
     };

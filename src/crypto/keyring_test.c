@@ -78,7 +78,8 @@ static void without_keys_a_database_does_not_open(void **state)
     assert_non_null(strstr(why.p, "/dev/null"));
 }
 
-#define HEX64 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define HEX64   "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define OTHER64 "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
 static void files_that_are_no_keys_are_refused(void **state)
 {
@@ -133,7 +134,7 @@ static void the_newest_key_leads_and_the_oldest_names_the_ring(void **state)
     write_file(&f, "unfinished.new", "what a crash left", 0600);
     SCOPED(keyring_close) struct keyring *one = ring_of(&f);
     keyring_fingerprint(one, before);
-    write_file(&f, "019b0000-0000-7000-8000-000000000002.key", HEX64 "\n", 0600);
+    write_file(&f, "019b0000-0000-7000-8000-000000000002.key", OTHER64 "\n", 0600);
     SCOPED(keyring_close) struct keyring *two = ring_of(&f);
     keyring_fingerprint(two, after);
     assert_string_equal(before, after);
