@@ -62,7 +62,7 @@ void blob_close(struct blob_store **s)
     }
 }
 
-static void close_fd(int *fd)
+static void close_fd(const int *fd)
 {
     if (*fd >= 0) {
         (void)close(*fd);
@@ -149,7 +149,7 @@ static bool is_there(int dir, const struct place *p, size_t n)
 enum err blob_put(struct cx *cx, struct blob_store *s, struct str bytes, struct blob_name *ret)
 {
     TRY(check_tenant(cx));
-    struct blob_name name;
+    struct blob_name name = {};
     hash_sha256(bytes.p, bytes.n, name.sha256);
     const struct place p = place_of(cx, name);
     if (!is_there(s->dir, &p, bytes.n)) {
@@ -200,7 +200,7 @@ enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, si
         return cx_fail(cx, CODE_PAYLOAD_TOO_LARGE, "the file has %lld bytes, more than %zu",
                        (long long)st.st_size, max);
     }
-    struct str bytes;
+    struct str bytes = {};
     uint8_t sum[32];
     TRY(read_all(cx, fd, (size_t)st.st_size, &bytes));
     hash_sha256(bytes.p, bytes.n, sum);
@@ -226,7 +226,7 @@ void blob_sweep(struct blob_store *s)
     const int fd = openat(s->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     if (!d) {
-        close_fd(&(int){fd});
+        close_fd(&fd);
         return;
     }
     const int64_t before = clock_wall_us() - left_behind_us;

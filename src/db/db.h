@@ -142,6 +142,7 @@ struct str db_text(const struct db_rows *rows, size_t row,
 struct uuid db_id(const struct db_rows *rows, size_t row, size_t column);
 bool db_is_null(const struct db_rows *rows, size_t row, size_t column);
 
+/* The unit of work that began it. */
 struct cx *db_tx_cx(const struct db_tx *tx);
 
 /* One pointer that a room keeps with the transaction (the ledger: its events not yet numbered).

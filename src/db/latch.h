@@ -12,6 +12,7 @@ struct latch {
     atomic_int state;
 };
 
+/* Lets all go on who wait, and all who come later. */
 void latch_open(struct latch *g);
 
 /* Blocks until it is open. What was written before latch_open is seen. */

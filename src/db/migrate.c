@@ -41,6 +41,7 @@ static const struct db_migration *find(struct migration_list list, int64_t versi
 {
     for (size_t i = 0; i < list.count; i++) {
         if (list.items[i].version == version) {
+            /* cppcheck-suppress returnDanglingLifetime ; the items are not the list's own */
             return &list.items[i];
         }
     }
@@ -187,25 +188,34 @@ static enum err apply(struct cx *cx, const struct db_migration *m)
     return ERR_OK;
 }
 
+/* Only on a schema that the program knows can it build. */
+static enum err check_known(struct cx *cx, struct migration_list list,
+                            const struct db_rows *applied)
+{
+    struct db_migrate_status status = {};
+    count_up(cx, list, applied, &status);
+    if (!status.unknown && !status.edited) {
+        return ERR_OK;
+    }
+    return cx_fail(cx, CODE_CONFLICT,
+                   "the database has %d migrations that this program does not know and %d that "
+                   "were edited after they were applied; use the program that made it",
+                   status.unknown, status.edited);
+}
+
 enum err migrate_up(struct cx *cx, struct migration_list list, int *ret_count)
 {
     struct db_rows applied;
     struct db_rows schema;
-    struct db_migrate_status status = {};
     TRY(read_state(cx, &applied, &schema));
-    count_up(cx, list, &applied, &status);
-    if (status.unknown || status.edited) {
-        return cx_fail(cx, CODE_CONFLICT,
-                       "the database has %d migrations that this program does not know and %d that "
-                       "were edited after they were applied; use the program that made it",
-                       status.unknown, status.edited);
-    }
+    TRY(check_known(cx, list, &applied));
     int count = 0;
     for (size_t i = 0; i < list.count; i++) {
-        if (!is_applied(&applied, list.items[i].version)) {
-            TRY(apply(cx, &list.items[i]));
-            count++;
+        if (is_applied(&applied, list.items[i].version)) {
+            continue;
         }
+        TRY(apply(cx, &list.items[i]));
+        count++;
     }
     *ret_count = count;
     return ERR_OK;

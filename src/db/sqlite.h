@@ -65,6 +65,7 @@ int conn_own(struct conn *c, enum own_stmt which);
 enum err conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
                   const struct db_val *args, size_t count, struct db_rows *ret_rows,
                   int64_t *ret_changed);
+/* What the driver calls script and schema (driver.h), on one connection. */
 enum err conn_script(struct conn *c, struct cx *cx, const char *sql);
 enum err conn_schema(struct conn *c, struct cx *cx, struct db_rows *ret);
 
@@ -115,10 +116,13 @@ struct writer {
 
 void writer_init(struct writer *w, struct db *db, struct conn *conn);
 void writer_fini(struct writer *w);
+/* What the driver calls begin and end (driver.h), for DB_WRITE and DB_SCHEMA; see sqlite_write.c.
+ */
 enum err writer_begin(struct writer *w, struct db_tx *tx);
 enum err writer_end(struct writer *w, struct db_tx *tx, bool keep);
 /* To be called after any failed statement: notes when SQLite has thrown the transaction away. */
 void writer_look(struct writer *w);
+/* How many wait for the turn. */
 int writer_waiting(struct writer *w);
 
 /* --- the readers --- */
@@ -136,8 +140,10 @@ struct readers {
 void readers_init(struct readers *r, struct db *db);
 /* All must be back. */
 void readers_fini(struct readers *r);
+/* Begin and end of a DB_READ. */
 enum err readers_begin(struct readers *r, struct db_tx *tx);
 void readers_end(struct readers *r, struct db_tx *tx);
+/* Fills in what health says of the pool. */
 void readers_load(struct readers *r, struct db_health *ret);
 
 /* --- the lock file --- */

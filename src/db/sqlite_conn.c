@@ -233,6 +233,7 @@ static enum err prepare(struct conn *c, struct cx *cx, const struct db_stmt *stm
 static enum err prepared(struct conn *c, struct cx *cx, const struct db_stmt *stmt,
                          struct cached **ret)
 {
+    must(stmt);
     if (c->cache_count * 2 >= c->cache_size) {
         cache_grow(c);
     }

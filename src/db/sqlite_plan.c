@@ -268,15 +268,21 @@ static enum err check_deletes(const struct plan *p)
     return ERR_OK;
 }
 
+static enum err check_into(const struct plan *p, size_t i)
+{
+    if (!is(p, i, "INTO") || kind_of(p, at(p, i + 1)) != TENANT) {
+        return ERR_OK;
+    }
+    if (i >= 1 && is(p, i - 1, "REPLACE")) {
+        return refuse(p, "REPLACE may delete rows of others", at(p, i + 1));
+    }
+    return check_insert(p, i + 1);
+}
+
 static enum err check_inserts(const struct plan *p)
 {
-    for (size_t i = 0; i + 1 < p->count; i++) {
-        if (is(p, i, "INTO") && kind_of(p, at(p, i + 1)) == TENANT) {
-            if (i >= 1 && is(p, i - 1, "REPLACE")) {
-                return refuse(p, "REPLACE may delete rows of others", at(p, i + 1));
-            }
-            TRY(check_insert(p, i + 1));
-        }
+    for (size_t i = 0; i < p->count; i++) {
+        TRY(check_into(p, i));
     }
     return ERR_OK;
 }
