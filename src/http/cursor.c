@@ -1,60 +1,13 @@
 #include "http/cursor.h"
 
+#include "base/base64.h"
 #include "crypto/hash.h"
-
-#include "http/req.h"
 
 enum {
     PLAIN_BYTES = 24,
     SEAL_BYTES = 16,
     ALL_BYTES = PLAIN_BYTES + SEAL_BYTES,
-    TEXT_BYTES = (ALL_BYTES * 8 + 5) / 6,
 };
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static struct str encode(struct arena *a, const uint8_t bytes[ALL_BYTES])
-{
-    char *p = arena_alloc(a, TEXT_BYTES + 1);
-    uint32_t bits = 0;
-    int have = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < ALL_BYTES; i++) {
-        bits = bits << 8 | bytes[i];
-        for (have += 8; have >= 6; have -= 6) {
-            p[n++] = alphabet[bits >> (have - 6) & 63];
-        }
-    }
-    if (have) {
-        p[n++] = alphabet[bits << (6 - have) & 63];
-    }
-    must(n == TEXT_BYTES);
-    return (struct str){p, n};
-}
-
-static bool decode(struct str text, uint8_t ret[ALL_BYTES])
-{
-    uint32_t bits = 0;
-    int have = 0;
-    size_t n = 0;
-    if (text.n != TEXT_BYTES) {
-        return false;
-    }
-    for (size_t i = 0; i < text.n; i++) {
-        const char *at = text.p[i] ? strchr(alphabet, text.p[i]) : NULL;
-        if (!at) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)(at - alphabet);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            ret[n++] = (uint8_t)(bits >> have);
-        }
-    }
-    /* bits left over must be zero, or several texts would mean the same */
-    return (bits & ((1U << have) - 1)) == 0;
-}
 
 static void seal(struct arena *a, const uint8_t *secret, struct str bound_to,
                  uint8_t all[ALL_BYTES])
@@ -79,7 +32,7 @@ struct str cursor_seal(struct arena *a, const uint8_t secret[CURSOR_SECRET], str
     }
     memcpy(all + 8, c.id.b, sizeof(c.id.b));
     seal(a, secret, bound_to, all);
-    return encode(a, all);
+    return base64_text(a, BASE64_URL, all, ALL_BYTES);
 }
 
 bool cursor_open(struct arena *a, const uint8_t secret[CURSOR_SECRET], struct str bound_to,
@@ -87,7 +40,8 @@ bool cursor_open(struct arena *a, const uint8_t secret[CURSOR_SECRET], struct st
 {
     uint8_t got[ALL_BYTES];
     uint8_t want[ALL_BYTES];
-    if (!decode(text, got)) {
+    size_t n = 0;
+    if (!base64_decode(BASE64_URL, text, got, ALL_BYTES, &n) || n != ALL_BYTES) {
         return false;
     }
     memcpy(want, got, PLAIN_BYTES);

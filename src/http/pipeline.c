@@ -92,7 +92,7 @@ static void log_request(struct exchange *x, enum err e, double seconds)
     const struct cx *cx = &x->req.cx;
     const enum code code = code_seen(cx, e);
     const bool ours = e && code_info(code)->http_status >= 500;
-    const bool busy = code == CODE_OVERLOADED || code == CODE_SHUTTING_DOWN;
+    const bool busy = e && (code == CODE_OVERLOADED || code == CODE_SHUTTING_DOWN);
     const struct log_field fields[] = {
         LOG_CSTR("method", x->head_only ? "HEAD" : method_name(x->req.route->method)),
         LOG_CSTR("route", x->req.route->path),

@@ -46,6 +46,26 @@ struct str words_seen(const struct cx *cx, enum code code)
     return may_explain && code == cx->code ? str_of(cx->detail) : str_of(info->doc);
 }
 
+static struct net_header *find_header(struct net_header *headers, size_t count, struct str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq_nocase(headers[i].name, name)) {
+            return &headers[i];
+        }
+    }
+    return NULL;
+}
+
+/* When to come again, unless the handler or the rate limit say it better. */
+static void add_retry_after(struct exchange *x, int status)
+{
+    const bool by_limit = x->has_verdict && !x->verdict.allowed;
+    if ((status == 503 || (status == 429 && !by_limit)) &&
+        !find_header(x->headers, x->header_count, STR("Retry-After"))) {
+        req_header(&x->req, "Retry-After", STR("1"));
+    }
+}
+
 void reply_error(struct exchange *x, enum err e)
 {
     struct cx *cx = &x->req.cx;
@@ -61,9 +81,7 @@ void reply_error(struct exchange *x, enum err e)
     if (status == 401) {
         req_header(&x->req, "WWW-Authenticate", STR("Bearer"));
     }
-    if (status == 503 || (status == 429 && !x->has_verdict)) {
-        req_header(&x->req, "Retry-After", STR("1"));
-    }
+    add_retry_after(x, status);
 }
 
 static enum err begin_reply(struct req *r, int status, const char *content_type)
@@ -135,16 +153,6 @@ enum err req_reply_raw(struct req *r, int status, const char *content_type, stru
     TRY(begin_reply(r, status, content_type));
     buf_str(&exchange_of(r)->out, bytes);
     return end_reply(r);
-}
-
-static struct net_header *find_header(struct net_header *headers, size_t count, struct str name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq_nocase(headers[i].name, name)) {
-            return &headers[i];
-        }
-    }
-    return NULL;
 }
 
 void req_header(struct req *r, const char *name, struct str value)

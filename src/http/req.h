@@ -132,7 +132,8 @@ void *http_user(const struct req *r);
 void http_server_announce_stop(struct http_server *s);
 
 /* Serves on this thread until told to stop (any thread): readiness turns 503, then net's drain,
- * then the lanes'. */
+ * then the lanes': what waits for a thread when the time is over is dropped, what runs ends by its
+ * own deadline. No handler runs when this returns. */
 void http_server_run(struct http_server *s);
 void http_server_stop(struct http_server *s, int64_t until_mono_us);
 bool http_server_draining(const struct http_server *s);

@@ -240,6 +240,15 @@ static void finish_dropped(struct http_server *s)
     }
 }
 
+/* Handlers that run have deadlines of their own; after this none is running. */
+static void end_lanes(struct http_server *s)
+{
+    for (size_t i = 0; i < LANE_COUNT; i++) {
+        pool_free(&s->lanes[i]);
+    }
+    finish_dropped(s);
+}
+
 void http_server_run(struct http_server *s)
 {
     net_server_run(s->net);
@@ -251,6 +260,7 @@ void http_server_run(struct http_server *s)
                    LOG_I64("requests", dropped));
         }
     }
+    end_lanes(s);
 }
 
 void http_server_free(struct http_server **server)
@@ -259,10 +269,7 @@ void http_server_free(struct http_server **server)
     if (!s) {
         return;
     }
-    for (size_t i = 0; i < LANE_COUNT; i++) {
-        pool_free(&s->lanes[i]);
-    }
-    finish_dropped(s);
+    end_lanes(s);
     net_server_free(&s->net);
     rate_store_free(&s->rates);
     router_free(&s->router);

@@ -291,6 +291,7 @@ static void *wait_for_signals(void *arg)
         const int64_t grace = count == 0 ? conf.drain_timeout_ms * 1000 : 0;
         log_ev(NULL, LOG_INFO, "stopping", LOG_I64("signal", sig),
                LOG_I64("graceMs", grace / 1000));
+        hub_end_waits(rt->app.hub);
         http_server_stop(rt->http, clock_mono_us() + grace);
     }
     return NULL;
@@ -352,6 +353,7 @@ void runtime_run(struct runtime *rt)
 
 void runtime_stop(struct runtime *rt)
 {
+    hub_end_waits(rt->app.hub);
     http_server_stop(rt->http, clock_mono_us() + conf.drain_timeout_ms * 1000);
 }
 
