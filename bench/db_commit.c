@@ -187,7 +187,9 @@ static struct result collect(const struct worker *w, size_t threads)
         memcpy(r.waits_us + r.waits, w[i].waits_us, n * sizeof(*r.waits_us));
         r.waits += n;
     }
-    qsort(r.waits_us, r.waits, sizeof(*r.waits_us), by_size);
+    if (r.waits) {
+        qsort(r.waits_us, r.waits, sizeof(*r.waits_us), by_size);
+    }
     return r;
 }
 
