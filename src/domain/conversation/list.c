@@ -17,7 +17,8 @@ enum {
 #define RANGE(state)                                                                               \
     "SELECT " CONVERSATION_COLUMNS " WHERE c.tenant_id = $1 AND c.status = " state                 \
     " AND (c.last_message_us, c.id) < ($2, $3) AND ($4 = '' OR c.channel_type = $4)"
-#define NEWEST_FIRST " ORDER BY last_message_us DESC, id DESC LIMIT $5"
+/* By position, since two of the joined tables have an id. */
+#define NEWEST_FIRST " ORDER BY 14 DESC, 1 DESC LIMIT $5"
 
 static const struct db_stmt select_state =
     DB_TENANT_SQL(RANGE("$6") " ORDER BY c.last_message_us DESC, c.id DESC LIMIT $5");
