@@ -182,6 +182,18 @@ static const struct db_stmt b =
     DB_TENANT_SQL("INSERT INTO keys (tenant_id, id) VALUES ($1, $2)");
 static const struct db_stmt c = DB_TENANT_SQL("UPDATE tenants SET name = $2 WHERE id = $1");
 END
+passes sql domain/a/x.c <<'END'
+#define OWN "tenant_id = $1"
+#define ROWS(what)                                                                                 \
+    "SELECT " what " FROM keys "                                                                   \
+    "WHERE " OWN
+static const struct db_stmt a = DB_TENANT_SQL(ROWS("id") " AND id = $2");
+END
+refuses sql 'a: tenant-scoped' domain/a/x.c <<'END'
+#define OWN "id = $1"
+static const struct db_stmt a = DB_TENANT_SQL("SELECT id FROM keys WHERE " OWN);
+END
+refuses sql 'STMT: a macro' domain/a/x.c <<<'#define STMT(x) DB_PLATFORM_SQL(x)'
 refuses sql 'a: tenant-scoped' domain/a/x.c <<<'struct db_stmt a = DB_TENANT_SQL("SELECT id FROM keys");'
 refuses sql 'a: tenant-scoped' domain/a/x.c <<<'struct db_stmt a = DB_TENANT_SQL("DELETE FROM keys WHERE tenant_id = $12");'
 refuses sql 'a: tenant-scoped' domain/a/x.c <<<'struct db_stmt a = DB_TENANT_SQL("INSERT INTO keys (id) VALUES ($1)");'

@@ -3,12 +3,14 @@
 # Prints the sorted list "file: name" of the statements that are platform-scoped, which is compared
 # with tests/snap/platform_sql.txt, so that a new one is a line in a review. Complains on standard
 # error, and fails, about
-#   - a tenant-scoped text that does not say tenant_id = $1 (of the table tenants itself: id = $1) and
-#     is no INSERT that names tenant_id,
+#   - a tenant-scoped text that does not say tenant_id = $1 (of the table tenants itself: id = $1; of
+#     the text index, whose row ids carry the tenant: rowid BETWEEN) and is no INSERT that names
+#     tenant_id,
 #   - a statement whose scope is none of the two.
 # A statement is made by DB_TENANT_SQL or DB_PLATFORM_SQL, or, where the two databases need different
 # texts, as { .sql = …, .scope = DB_TENANT or DB_PLATFORM, .pg = … }.
-# Tests and their fixtures are not looked at, nor db/db.h, which defines the two.
+# Macros of the same file are put in where a text names them. Tests and their fixtures are not looked
+# at, nor db/db.h, which defines the two.
 
 function complain(text) {
     print file ": " text | "cat 1>&2"
@@ -51,6 +53,44 @@ function add_line(text,   out, c, two, i, quote, n) {
     code = code out " "
 }
 
+# A directive that was put together from its lines; of a macro the body is kept.
+function add_directive(text,   name) {
+    if (!match(text, /^[ \t]*#[ \t]*define[ \t]+[A-Za-z_][A-Za-z0-9_]*/)) {
+        return
+    }
+    name = substr(text, RSTART, RLENGTH)
+    sub(/.*[ \t]/, "", name)
+    text = substr(text, RSTART + RLENGTH)
+    if (substr(text, 1, 1) == "(") {
+        sub(/^\([^)]*\)/, "", text)
+    }
+    body[name] = text
+    if (text ~ /DB_(TENANT|PLATFORM)_SQL/) {
+        complain(name ": a macro that makes statements hides them")
+    }
+}
+
+# Puts the bodies of macros in the place of their names, outside quotes.
+function expand(arg, depth,   out, c, i, word, quoted) {
+    out = ""
+    quoted = 0
+    for (i = 1; i <= length(arg); i++) {
+        c = substr(arg, i, 1)
+        if (quoted && c == "\\") {
+            out = out c
+            c = substr(arg, ++i, 1)
+        } else if (c == "\"") {
+            quoted = !quoted
+        } else if (!quoted && match(substr(arg, i), /^[A-Za-z_][A-Za-z0-9_]*/)) {
+            word = substr(arg, i, RLENGTH)
+            i += RLENGTH - 1
+            c = (word in body) && depth < 5 ? expand(body[word], depth + 1) : word
+        }
+        out = out c
+    }
+    return out
+}
+
 # The text between the bracket at the start of rest and the one that closes it.
 function argument(rest,   depth, i, c, quoted) {
     depth = quoted = 0
@@ -71,6 +111,7 @@ function argument(rest,   depth, i, c, quoted) {
 
 # The literals of an argument as one text.
 function joined(arg) {
+    arg = expand(arg, 0)
     gsub(/"[ \t]+"/, "", arg)
     gsub(/[ \t]+/, " ", arg)
     return arg
@@ -95,6 +136,9 @@ function check_tenant(name, sql) {
         return
     }
     if (sql ~ /(FROM|UPDATE) tenants([^a-z_]|$)/ && sql ~ /[ (.]id = \$1([^0-9]|$)/) {
+        return
+    }
+    if (sql ~ /FROM chunks_fts / && sql ~ /rowid BETWEEN \$/) {
         return
     }
     complain(name ": tenant-scoped, but does not say tenant_id = $1")
@@ -136,7 +180,10 @@ function end_file(   rest, word, name, at, before) {
         rest = substr(rest, at)
         add(name, word, argument(rest))
     }
-    code = ""
+    code = directive = ""
+    for (name in body) {
+        delete body[name]
+    }
 }
 
 FNR == 1 {
@@ -147,7 +194,15 @@ FNR == 1 {
 }
 
 FILENAME !~ /(_(test|fixture)\.[ch]|(^|\/)db\/db\.h)$/ {
-    add_line($0)
+    if (directive != "" || (!in_comment && /^[ \t]*#/)) {
+        directive = directive $0
+        if (!sub(/\\[ \t]*$/, " ", directive)) {
+            add_directive(directive)
+            directive = ""
+        }
+    } else {
+        add_line($0)
+    }
 }
 
 END {
