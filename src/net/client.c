@@ -13,7 +13,7 @@
  * Back-pressure: when a megabyte waits unread, the write callback pauses the transfer, and the
  * reader's next read, which empties the queue, has the outbound thread go on. libcurl then leaves
  * the socket out of its poll, so the other side is held back by TCP. A paused transfer over TLS is
- * known to have spun in some versions; client_tls_test proves for the one we build with that it
+ * known to have spun in some versions; client_test proves for the one we build with that it
  * sleeps, and that every byte arrives. */
 #include "net/client.h"
 

@@ -95,6 +95,21 @@ static void finds_the_end_at_every_split(void **state)
     assert_int_equal(size, bytes.n - 3);
 }
 
+/* Refused at once, for the end of such a head would never be found. */
+static void knows_early_that_a_head_is_broken(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"\n",   "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nHost: x\n",
+                                       " GET", "\x16\x03\x01",     "\x80"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        size_t at = 0;
+        size_t size = 0;
+        if (head_scan(str_of(rows[i]), &at, &size) != HEAD_BROKEN) {
+            fail_msg("%s", rows[i]);
+        }
+    }
+}
+
 static void bounds_target_and_count(void **state)
 {
     (void)state;
@@ -126,8 +141,11 @@ static void bounds_target_and_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_what_is_malformed), cmocka_unit_test(accepts_what_is_well_formed),
-        cmocka_unit_test(cuts_the_head_up),          cmocka_unit_test(finds_the_end_at_every_split),
+        cmocka_unit_test(refuses_what_is_malformed),
+        cmocka_unit_test(accepts_what_is_well_formed),
+        cmocka_unit_test(cuts_the_head_up),
+        cmocka_unit_test(finds_the_end_at_every_split),
+        cmocka_unit_test(knows_early_that_a_head_is_broken),
         cmocka_unit_test(bounds_target_and_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@ static void reads_events_at_every_split(void **state)
         {"data: a\n\n", "message|a;"},
         {"data: a\r\n\r\n", "message|a;"},
         {"data: a\r\r", "message|a;"},
+        {"data: a\r\ndata: b\r\n\r\n", "message|a\nb;"},
         {"data: a\r\rdata: b\n\r\n", "message|a;message|b;"},
         {"event: x\ndata: a\n\ndata: b\n\n", "x|a;message|b;"},
         {"data: a\ndata: b\ndata:c\n\n", "message|a\nb\nc;"},
