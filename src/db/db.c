@@ -233,7 +233,7 @@ void db_notes_fini(struct db_notes *n)
 
 void db_listen(struct db *db, void (*fn)(void *arg, const struct db_note *note), void *arg)
 {
-    must(!db->listener);
+    must(!fn || !db->listener);
     db->listener = fn;
     db->listener_arg = arg;
 }

@@ -160,8 +160,8 @@ struct db_note {
  * rollback. */
 void db_note(struct db_tx *tx, struct db_note note);
 
-/* One listener; called under the writer's lock: must only append to a queue. Before the first
- * write. */
+/* One listener; called under the writer's lock: must only append to a queue. Set before the
+ * first write; NULL takes it away, when nobody writes any more. */
 void db_listen(struct db *db, void (*fn)(void *arg, const struct db_note *note), void *arg);
 
 /* What the driver can do; asked instead of its name. */
