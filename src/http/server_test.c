@@ -58,81 +58,80 @@ static int stop(void **state)
     return 0;
 }
 
+static const struct {
+    const char *head;
+    const char *body;
+    int status;
+    const char *code;
+} refusals[] = {
+    {"GET /nowhere HTTP/1.1\r\n", NULL, 404, "NOT_FOUND"},
+    {"POST /nowhere HTTP/1.1\r\n" JSON_TYPE, "{}", 404, "NOT_FOUND"},
+    {"GET /api/v1/things/ HTTP/1.1\r\n" AUTH("admin"), NULL, 404, "NOT_FOUND"},
+    {"GET /API/v1/things HTTP/1.1\r\n" AUTH("admin"), NULL, 404, "NOT_FOUND"},
+    {"GET /api/v1/%74hings HTTP/1.1\r\n" AUTH("admin"), NULL, 404, "NOT_FOUND"},
+    {"GET /api/v1//things HTTP/1.1\r\n" AUTH("admin"), NULL, 404, "NOT_FOUND"},
+    {"PATCH /api/v1/things HTTP/1.1\r\n", NULL, 405, "METHOD_NOT_ALLOWED"},
+    {"OPTIONS /api/v1/things HTTP/1.1\r\n", NULL, 405, "METHOD_NOT_ALLOWED"},
+    {"GET /api/v1/things HTTP/1.1\r\n", NULL, 401, "UNAUTHORIZED"},
+    {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE, "{}", 401, "UNAUTHORIZED"},
+    {"GET /api/v1/things HTTP/1.1\r\n" AUTH("wrong"), NULL, 401, "INVALID_TOKEN"},
+    {"GET /api/v1/things HTTP/1.1\r\n" AUTH(""), NULL, 401, "INVALID_TOKEN"},
+    {"GET /api/v1/things HTTP/1.1\r\nAuthorization: Basic YTpi\r\n", NULL, 401, "INVALID_TOKEN"},
+    {"GET /api/v1/things HTTP/1.1\r\nX-Api-Key:\r\n", NULL, 401, "INVALID_TOKEN"},
+    {"GET /api/v1/things HTTP/1.1\r\nX-Api-Key: admin\r\n" AUTH("reader"), NULL, 401,
+     "INVALID_TOKEN"},
+    {"GET /api/v1/things HTTP/1.1\r\n" AUTH("admin") AUTH("admin"), NULL, 401, "INVALID_TOKEN"},
+    {"GET /api/v1/things HTTP/1.1\r\n" AUTH("visitor"), NULL, 403, "FORBIDDEN"},
+    {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("reader"), "{}", 403, "FORBIDDEN"},
+    {"GET /api/v1/things HTTP/1.1\r\n" AUTH("failing"), NULL, 403, "FORBIDDEN"},
+    {"POST /api/v1/tenants HTTP/1.1\r\n" AUTH("admin"), NULL, 403, "FORBIDDEN"},
+    {"GET /api/v1/things HTTP/1.1\r\n" AUTH("operator"), NULL, 403, "FORBIDDEN"},
+    {"POST /api/v1/things HTTP/1.1\r\nContent-Type: text/plain\r\n" AUTH("writer"), "{}", 415,
+     "UNSUPPORTED_MEDIA_TYPE"},
+    {"POST /api/v1/things HTTP/1.1\r\n" AUTH("writer"), "{}", 415, "UNSUPPORTED_MEDIA_TYPE"},
+    {"POST /api/v1/things HTTP/1.1\r\nContent-Type: application/json; charset=latin1\r\n" AUTH(
+         "writer"),
+     "{}", 415, "UNSUPPORTED_MEDIA_TYPE"},
+    {"POST /api/v1/things HTTP/1.1\r\nContent-Encoding: gzip\r\n" JSON_TYPE AUTH("writer"), "{}",
+     415, "UNSUPPORTED_MEDIA_TYPE"},
+    {"POST /api/v1/files HTTP/1.1\r\n" JSON_TYPE AUTH("visitor"), "{}", 415,
+     "UNSUPPORTED_MEDIA_TYPE"},
+    {"POST /api/v1/files HTTP/1.1\r\nContent-Type: multipart/form-data\r\n" AUTH("visitor"), "{}",
+     400, "VALIDATION_ERROR"},
+    {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("writer"), "{", 400, "MALFORMED_JSON"},
+    {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("writer"), "{\"name\":\"\xff\"}", 400,
+     "MALFORMED_JSON"},
+    {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("writer"), "{\"name\":\"a\\u0000\"}", 400,
+     "MALFORMED_JSON"},
+    {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("writer"), "[]", 400, "VALIDATION_ERROR"},
+    {"POST /api/v1/things HTTP/1.1\r\n" AUTH("writer"), NULL, 400, "VALIDATION_ERROR"},
+    {"POST /api/v1/things HTTP/1.1\r\nIdempotency-Key: a b\r\n" JSON_TYPE AUTH("writer"),
+     "{\"name\":\"a\"}", 400, "VALIDATION_ERROR"},
+    {"POST /api/v1/tenants HTTP/1.1\r\n" JSON_TYPE AUTH("operator"), "{\"a\":1}", 400,
+     "VALIDATION_ERROR"},
+    {"GET /api/v1/things?limit=0 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
+    {"GET /api/v1/things?limit=101 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
+    {"GET /api/v1/things?limit=-1 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
+    {"GET /api/v1/things?kind=odd HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
+    {"GET /api/v1/things?other=1 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
+    {"GET /api/v1/things?kind=%zz HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
+    {"GET /api/v1/things?cursor=abc HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "INVALID_CURSOR"},
+    {"GET /api/v1/things/17 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
+    {"GET /api/v1/things/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\n" AUTH("reader"), NULL,
+     404, "DOCUMENT_NOT_FOUND"},
+    {"GET /api/v1/boom HTTP/1.1\r\n" AUTH("reader"), NULL, 503, "DATABASE_ERROR"},
+    {"GET /api/v1/silent HTTP/1.1\r\n" AUTH("reader"), NULL, 500, "INTERNAL_ERROR"},
+};
+
 static void refuses_in_one_form(void **state)
 {
     (void)state;
-    static const struct {
-        const char *head;
-        const char *body;
-        int status;
-        const char *code;
-    } cases[] = {
-        {"GET /nowhere HTTP/1.1\r\n", NULL, 404, "NOT_FOUND"},
-        {"POST /nowhere HTTP/1.1\r\n" JSON_TYPE, "{}", 404, "NOT_FOUND"},
-        {"GET /api/v1/things/ HTTP/1.1\r\n" AUTH("admin"), NULL, 404, "NOT_FOUND"},
-        {"GET /API/v1/things HTTP/1.1\r\n" AUTH("admin"), NULL, 404, "NOT_FOUND"},
-        {"GET /api/v1/%74hings HTTP/1.1\r\n" AUTH("admin"), NULL, 404, "NOT_FOUND"},
-        {"GET /api/v1//things HTTP/1.1\r\n" AUTH("admin"), NULL, 404, "NOT_FOUND"},
-        {"PATCH /api/v1/things HTTP/1.1\r\n", NULL, 405, "METHOD_NOT_ALLOWED"},
-        {"OPTIONS /api/v1/things HTTP/1.1\r\n", NULL, 405, "METHOD_NOT_ALLOWED"},
-        {"GET /api/v1/things HTTP/1.1\r\n", NULL, 401, "UNAUTHORIZED"},
-        {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE, "{}", 401, "UNAUTHORIZED"},
-        {"GET /api/v1/things HTTP/1.1\r\n" AUTH("wrong"), NULL, 401, "INVALID_TOKEN"},
-        {"GET /api/v1/things HTTP/1.1\r\n" AUTH(""), NULL, 401, "INVALID_TOKEN"},
-        {"GET /api/v1/things HTTP/1.1\r\nAuthorization: Basic YTpi\r\n", NULL, 401,
-         "INVALID_TOKEN"},
-        {"GET /api/v1/things HTTP/1.1\r\nX-Api-Key:\r\n", NULL, 401, "INVALID_TOKEN"},
-        {"GET /api/v1/things HTTP/1.1\r\nX-Api-Key: admin\r\n" AUTH("reader"), NULL, 401,
-         "INVALID_TOKEN"},
-        {"GET /api/v1/things HTTP/1.1\r\n" AUTH("admin") AUTH("admin"), NULL, 401, "INVALID_TOKEN"},
-        {"GET /api/v1/things HTTP/1.1\r\n" AUTH("visitor"), NULL, 403, "FORBIDDEN"},
-        {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("reader"), "{}", 403, "FORBIDDEN"},
-        {"GET /api/v1/things HTTP/1.1\r\n" AUTH("failing"), NULL, 403, "FORBIDDEN"},
-        {"POST /api/v1/tenants HTTP/1.1\r\n" AUTH("admin"), NULL, 403, "FORBIDDEN"},
-        {"GET /api/v1/things HTTP/1.1\r\n" AUTH("operator"), NULL, 403, "FORBIDDEN"},
-        {"POST /api/v1/things HTTP/1.1\r\nContent-Type: text/plain\r\n" AUTH("writer"), "{}", 415,
-         "UNSUPPORTED_MEDIA_TYPE"},
-        {"POST /api/v1/things HTTP/1.1\r\n" AUTH("writer"), "{}", 415, "UNSUPPORTED_MEDIA_TYPE"},
-        {"POST /api/v1/things HTTP/1.1\r\nContent-Type: application/json; charset=latin1\r\n" AUTH(
-             "writer"),
-         "{}", 415, "UNSUPPORTED_MEDIA_TYPE"},
-        {"POST /api/v1/things HTTP/1.1\r\nContent-Encoding: gzip\r\n" JSON_TYPE AUTH("writer"),
-         "{}", 415, "UNSUPPORTED_MEDIA_TYPE"},
-        {"POST /api/v1/files HTTP/1.1\r\n" JSON_TYPE AUTH("visitor"), "{}", 415,
-         "UNSUPPORTED_MEDIA_TYPE"},
-        {"POST /api/v1/files HTTP/1.1\r\nContent-Type: multipart/form-data\r\n" AUTH("visitor"),
-         "{}", 400, "VALIDATION_ERROR"},
-        {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("writer"), "{", 400, "MALFORMED_JSON"},
-        {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("writer"), "{\"name\":\"\xff\"}", 400,
-         "MALFORMED_JSON"},
-        {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("writer"), "{\"name\":\"a\\u0000\"}",
-         400, "MALFORMED_JSON"},
-        {"POST /api/v1/things HTTP/1.1\r\n" JSON_TYPE AUTH("writer"), "[]", 400,
-         "VALIDATION_ERROR"},
-        {"POST /api/v1/things HTTP/1.1\r\n" AUTH("writer"), NULL, 400, "VALIDATION_ERROR"},
-        {"POST /api/v1/things HTTP/1.1\r\nIdempotency-Key: a b\r\n" JSON_TYPE AUTH("writer"),
-         "{\"name\":\"a\"}", 400, "VALIDATION_ERROR"},
-        {"POST /api/v1/tenants HTTP/1.1\r\n" JSON_TYPE AUTH("operator"), "{\"a\":1}", 400,
-         "VALIDATION_ERROR"},
-        {"GET /api/v1/things?limit=0 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
-        {"GET /api/v1/things?limit=101 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
-        {"GET /api/v1/things?limit=-1 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
-        {"GET /api/v1/things?kind=odd HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
-        {"GET /api/v1/things?other=1 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
-        {"GET /api/v1/things?kind=%zz HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
-        {"GET /api/v1/things?cursor=abc HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "INVALID_CURSOR"},
-        {"GET /api/v1/things/17 HTTP/1.1\r\n" AUTH("reader"), NULL, 400, "VALIDATION_ERROR"},
-        {"GET /api/v1/things/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\n" AUTH("reader"),
-         NULL, 404, "DOCUMENT_NOT_FOUND"},
-        {"GET /api/v1/boom HTTP/1.1\r\n" AUTH("reader"), NULL, 503, "DATABASE_ERROR"},
-        {"GET /api/v1/silent HTTP/1.1\r\n" AUTH("reader"), NULL, 500, "INTERNAL_ERROR"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        test_ask(&a, cases[i].head, cases[i].body);
-        if (a.status != cases[i].status) {
-            print_message("%s", cases[i].head);
+    for (size_t i = 0; i < COUNT(refusals); i++) {
+        test_ask(&a, refusals[i].head, refusals[i].body);
+        if (a.status != refusals[i].status) {
+            print_message("%s", refusals[i].head);
         }
-        assert_error(cases[i].status, cases[i].code);
+        assert_error(refusals[i].status, refusals[i].code);
         assert_string_equal(test_header(&a, "X-Content-Type-Options"), "nosniff");
         assert_string_equal(test_header(&a, "X-Frame-Options"), "DENY");
         assert_string_equal(test_header(&a, "Referrer-Policy"), "no-referrer");
