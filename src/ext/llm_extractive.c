@@ -49,6 +49,7 @@ struct extractive {
     bool covered[MAX_TERMS];
     bool *taken;
     size_t shown;
+    bool listing; /* several items of one list are said */
     void (*piece)(void *arg, struct str text);
     void *arg;
     struct buf *out;
@@ -151,13 +152,6 @@ static double gain(const struct extractive *x, const struct unit *u)
                      : 0;
 }
 
-static bool better(const struct extractive *x, const struct unit *u, double g, ptrdiff_t best,
-                   double best_gain)
-{
-    (void)u;
-    return !x->taken[u - x->units] && !leads(u->kind) && (best < 0 || g > best_gain);
-}
-
 /* "Product: Grinder – Price: £45" from the head of the table and the row. */
 static struct str show_row(struct arena *a, struct str head, struct str row)
 {
@@ -200,7 +194,7 @@ static void say(struct extractive *x, size_t at, bool own_line)
     if (x->out->n) {
         buf_cstr(&b, own_line ? "\n" : " ");
     }
-    buf_cstr(&b, is_item(u) && own_line ? "- " : "");
+    buf_cstr(&b, own_line && (x->listing || x->out->n) ? "- " : "");
     buf_str(&b, text);
     buf_fmt(&b, " [%d: \"", x->rq->passages[u->passage].number);
     for (size_t i = 0; i < u->raw.n; i++) {
@@ -233,9 +227,10 @@ static void say_with_lead(struct extractive *x, size_t at)
 }
 
 /* A lead-in or heading that was asked for brings the first of what it leads to. */
-static size_t say_what_follows(struct extractive *x, size_t lead)
+static void say_what_follows(struct extractive *x, size_t lead)
 {
     size_t said = 0;
+    x->listing = true;
     for (size_t i = lead + 1; i < x->unit_count && said < MAX_ITEMS; i++) {
         const struct unit *u = &x->units[i];
         if (u->lead != (ptrdiff_t)lead || u->passage != x->units[lead].passage) {
@@ -250,7 +245,6 @@ static size_t say_what_follows(struct extractive *x, size_t lead)
         say_with_lead(x, i);
         said++;
     }
-    return said;
 }
 
 static ptrdiff_t choose(const struct extractive *x, double *ret_gain)
@@ -258,7 +252,7 @@ static ptrdiff_t choose(const struct extractive *x, double *ret_gain)
     ptrdiff_t best = -1;
     for (size_t i = 0; i < x->unit_count; i++) {
         const double g = gain(x, &x->units[i]);
-        if (better(x, &x->units[i], g, best, *ret_gain)) {
+        if (!x->taken[i] && !leads(x->units[i].kind) && g > *ret_gain) {
             best = (ptrdiff_t)i;
             *ret_gain = g;
         }
@@ -295,7 +289,7 @@ static void choose_and_say(struct extractive *x)
             return;
         }
         if (lead_is_asked(x, u)) {
-            (void)say_what_follows(x, (size_t)u->lead);
+            say_what_follows(x, (size_t)u->lead);
         } else {
             say_with_lead(x, (size_t)best);
         }

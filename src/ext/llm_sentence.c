@@ -93,6 +93,27 @@ static size_t stop_sign(struct str s, size_t at)
     return str_starts(rest, STR("\xD8\x9F")) ? 2 : 0;
 }
 
+/* "3. Mai", "24. grudnia": a day before a month. */
+static bool is_before_month(struct str s, size_t dot)
+{
+    static const char months[] =
+        " jan feb mar m\xC3\xA4r apr mai maj may jun jul aug sep okt oct nov "
+        "dez dec sty lut kwi cze lip sie wrz pa\xC5\xBA lis gru sij vel o\xC5\xBEu "
+        "tra svi srp kol ruj stu pro ";
+    size_t word = dot + 1;
+    while (word < s.n && is_blank(s.p[word])) {
+        word++;
+    }
+    char key[8];
+    const struct str w = utf8_prefix(str_sub(s, word, 4), 4);
+    size_t at = 0;
+    for (int i = 0; i < 3 && at < w.n; i++) {
+        (void)utf8_next(w, &at);
+    }
+    (void)snprintf(key, sizeof(key), " %.*s ", (int)at, w.p);
+    return at > 0 && strcasestr(months, key) != NULL;
+}
+
 /* "Dr.", "z.B.", "No. 5", "3. Mai": a full stop that ends a word and not a sentence. */
 static bool is_abbreviation(struct str s, size_t dot)
 {
@@ -101,7 +122,10 @@ static bool is_abbreviation(struct str s, size_t dot)
         word--;
     }
     const struct str w = str_sub(s, word, dot - word);
-    if (w.n <= 1 || (w.n <= 2 && is_digit(w.p[0]))) {
+    if (w.n && w.n <= 2 && is_digit(w.p[0])) {
+        return is_before_month(s, dot);
+    }
+    if (w.n <= 1) {
         return true;
     }
     static const char list[] =

@@ -7,7 +7,7 @@
 
 enum { SHORT_QUESTION = 4 }; /* content words up to which a pronoun needs what it stands for */
 
-bool followup_is(struct arena *a, struct str question)
+bool followup_is(struct arena *a, struct str question, struct str language)
 {
     const struct str folded = llm_fold(a, question);
     const struct llm_words all = llm_words_of(a, folded);
@@ -15,24 +15,24 @@ bool followup_is(struct arena *a, struct str question)
     if (!all.count || phrase_is(folded, PHRASES_GREETINGS) || phrase_is(folded, PHRASES_THANKS)) {
         return false;
     }
-    if (!content.count || phrase_begins(folded, PHRASES_STARTERS)) {
+    if (!content.count || phrase_begins(folded, language, PHRASES_STARTERS)) {
         return true;
     }
-    if (content.count <= SHORT_QUESTION && phrases_in(folded, STR(""), PHRASES_PRONOUNS) > 0) {
+    if (content.count <= SHORT_QUESTION && phrases_in(folded, language, PHRASES_PRONOUNS) > 0) {
         return true;
     }
     return content.count == 1 && all.count > 1 &&
            !str_eq(content.items[0], all.items[all.count - 1]);
 }
 
-struct str followup_whole(struct arena *a, struct str question, const struct str *earlier,
-                          size_t count)
+struct str followup_whole(struct arena *a, struct str question, struct str language,
+                          const struct str *earlier, size_t count)
 {
     const struct str last = utf8_prefix(str_trim(question), FOLLOWUP_MAX);
     struct str lines[FOLLOWUP_BACK];
     size_t n = 0;
     struct str at = last;
-    for (size_t i = 0; i < count && n < FOLLOWUP_BACK && followup_is(a, at); i++) {
+    for (size_t i = 0; i < count && n < FOLLOWUP_BACK && followup_is(a, at, language); i++) {
         const struct str line = str_trim(earlier[i]);
         if (llm_content_words(a, llm_fold(a, line)).count) {
             lines[n++] = line;

@@ -18,6 +18,7 @@ static bool has_own_word(struct arena *a, struct str folded, struct str words)
 static bool wants_person(struct arena *a, const struct gate_in *in, struct str folded)
 {
     return phrases_in(folded, STR(""), PHRASES_PERSON) > 0 ||
+           phrase_is(folded, PHRASES_PERSON_ALONE) ||
            (in->policy->handover_words.n && has_own_word(a, folded, in->policy->handover_words));
 }
 

@@ -16,9 +16,13 @@ const char *text_key_name(enum text_key key)
 const char *phrase_list_name(enum phrase_list list)
 {
     static const char *const names[PHRASES_COUNT] = {
-        [PHRASES_HEDGES] = "hedges",     [PHRASES_PERSON] = "person",
-        [PHRASES_UNKNOWN] = "unknown",   [PHRASES_STARTERS] = "starters",
-        [PHRASES_PRONOUNS] = "pronouns", [PHRASES_GREETINGS] = "greetings",
+        [PHRASES_HEDGES] = "hedges",
+        [PHRASES_PERSON] = "person",
+        [PHRASES_PERSON_ALONE] = "person_alone",
+        [PHRASES_UNKNOWN] = "unknown",
+        [PHRASES_STARTERS] = "starters",
+        [PHRASES_PRONOUNS] = "pronouns",
+        [PHRASES_GREETINGS] = "greetings",
         [PHRASES_THANKS] = "thanks",
     };
     return names[list];
@@ -70,10 +74,11 @@ bool phrase_is(struct str folded, enum phrase_list list)
     return false;
 }
 
-bool phrase_begins(struct str folded, enum phrase_list list)
+bool phrase_begins(struct str folded, struct str language, enum phrase_list list)
 {
     for (const struct i18n_row *r = i18n_phrases; r->language; r++) {
-        if (strcmp(r->key, phrase_list_name(list)) == 0 && str_starts(folded, str_of(r->text))) {
+        if (speaks(language, r->language) && strcmp(r->key, phrase_list_name(list)) == 0 &&
+            str_starts(folded, str_of(r->text))) {
             return true;
         }
     }

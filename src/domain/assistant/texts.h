@@ -30,10 +30,11 @@ enum text_key {
 
 enum phrase_list {
     PHRASES_HEDGES,
-    PHRASES_PERSON,   /* wishes to talk to one */
-    PHRASES_UNKNOWN,  /* an answer that says it does not know */
-    PHRASES_STARTERS, /* begin a question that goes on from the one before */
-    PHRASES_PRONOUNS, /* stand for what was named before */
+    PHRASES_PERSON,       /* wishes to talk to one */
+    PHRASES_PERSON_ALONE, /* are the same wish when nothing else is said */
+    PHRASES_UNKNOWN,      /* an answer that says it does not know */
+    PHRASES_STARTERS,     /* begin a question that goes on from the one before */
+    PHRASES_PRONOUNS,     /* stand for what was named before */
     PHRASES_GREETINGS,
     PHRASES_THANKS,
     PHRASES_COUNT
@@ -53,7 +54,7 @@ int phrases_in(struct str folded, struct str language, enum phrase_list list);
 /* Whether the folded text is one of the phrases and nothing else. */
 bool phrase_is(struct str folded, enum phrase_list list);
 
-/* Whether the folded text begins with one of the phrases. */
-bool phrase_begins(struct str folded, enum phrase_list list);
+/* Whether the folded text begins with one of the phrases of that language. */
+bool phrase_begins(struct str folded, struct str language, enum phrase_list list);
 
 #endif

@@ -118,7 +118,7 @@ static void make_whole(struct work *w)
             earlier[n++] = l->text;
         }
     }
-    w->question = followup_whole(w->cx->arena, w->text, earlier, n);
+    w->question = followup_whole(w->cx->arena, w->text, w->language, earlier, n);
 }
 
 /* The contact's choice, else what the words tell, else what was spoken so far, else the tenant's.
@@ -150,8 +150,8 @@ enum err turn_load(struct db_tx *tx, struct work *w)
     TRY(policy_text_find(tx, w->policy.hash, &text, &w->has_policy_text));
     put_fresh_last(w);
     read_fresh(w);
-    make_whole(w);
     TRY(find_language(tx, w));
+    make_whole(w);
     w->template = str_of(w->policy.retrieval ? compose_template_passages : compose_template_plain);
     w->template_hash = compose_hash(w->cx->arena, w->template);
     return policy_text_find(tx, w->template_hash, &text, &w->has_template_text);
