@@ -69,7 +69,7 @@ static enum err open_writer(struct db_sqlite *s, const struct db_options *o, str
         TRY(lock_take(o->lock_path, &s->lock_fd, why));
     }
     TRY(make_file(o->path, why));
-    TRY(conn_open(o->path, CONN_WRITER, o->check_plans, &s->write_conn, why));
+    TRY(sqlite_conn_open(o->path, CONN_WRITER, o->check_plans, &s->write_conn, why));
     return check_wal(s->write_conn, o->path, why);
 }
 
@@ -77,7 +77,7 @@ static enum err open_writer(struct db_sqlite *s, const struct db_options *o, str
 static enum err open_reader(struct db_sqlite *s, const struct db_options *o, struct buf *why)
 {
     struct conn *c;
-    TRY(conn_open(o->path, CONN_READER, o->check_plans, &c, why));
+    TRY(sqlite_conn_open(o->path, CONN_READER, o->check_plans, &c, why));
     c->next = s->readers.idle;
     s->readers.idle = c;
     s->readers.open++;
@@ -90,7 +90,7 @@ static void sqlite_close(struct db *db)
     struct db_sqlite *s = of(db);
     readers_fini(&s->readers);
     writer_fini(&s->writer);
-    conn_close(&s->write_conn);
+    sqlite_conn_close(&s->write_conn);
     if (s->lock_fd >= 0) {
         (void)close(s->lock_fd);
     }
@@ -173,13 +173,13 @@ static enum err sqlite_run(struct db_tx *tx, const struct db_stmt *stmt, const s
                            size_t count, struct db_rows *ret_rows, int64_t *ret_changed)
 {
     TRY(check_alive(tx));
-    return look(tx, conn_run(tx->conn, tx, stmt, args, count, ret_rows, ret_changed));
+    return look(tx, sqlite_conn_run(tx->conn, tx, stmt, args, count, ret_rows, ret_changed));
 }
 
 static enum err sqlite_script(struct db_tx *tx, const char *sql)
 {
     TRY(check_alive(tx));
-    return look(tx, conn_script(tx->conn, tx->cx, sql));
+    return look(tx, sqlite_conn_script(tx->conn, tx->cx, sql));
 }
 
 static enum err sqlite_has_versions(struct db_tx *tx, bool *ret)
@@ -187,28 +187,28 @@ static enum err sqlite_has_versions(struct db_tx *tx, bool *ret)
     static const struct db_stmt look =
         DB_PLATFORM_SQL("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_versions'");
     struct db_rows rows;
-    TRY(conn_run(tx->conn, tx, &look, DB_NO_ARGS, &rows, NULL));
+    TRY(sqlite_conn_run(tx->conn, tx, &look, DB_NO_ARGS, &rows, NULL));
     *ret = db_int(&rows, 0, 0) > 0;
     return ERR_OK;
 }
 
 static enum err sqlite_schema(struct db_tx *tx, struct db_rows *ret)
 {
-    return conn_schema(tx->conn, tx->cx, ret);
+    return sqlite_conn_schema(tx->conn, tx->cx, ret);
 }
 
 static enum err sqlite_schema_made_by(struct cx *cx, const struct db_migration *list, size_t count,
                                       struct db_rows *ret)
 {
     SCOPED(buf_fini) struct buf why = buf_make(1024);
-    SCOPED(conn_close) struct conn *c = NULL;
-    if (conn_open("", CONN_SCRATCH, false, &c, &why)) {
+    SCOPED(sqlite_conn_close) struct conn *c = NULL;
+    if (sqlite_conn_open("", CONN_SCRATCH, false, &c, &why)) {
         return cx_fail(cx, CODE_DATABASE_ERROR, STR_FMT, STR_ARG(buf_view(&why)));
     }
     for (size_t i = 0; i < count; i++) {
-        TRY(conn_script(c, cx, list[i].up));
+        TRY(sqlite_conn_script(c, cx, list[i].up));
     }
-    return conn_schema(c, cx, ret);
+    return sqlite_conn_schema(c, cx, ret);
 }
 
 static bool sqlite_can(enum db_capability what)

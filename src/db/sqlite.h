@@ -54,23 +54,23 @@ struct conn {
 };
 
 /* path is not looked at for CONN_SCRATCH. The caller closes it. */
-enum err conn_open(const char *path, enum conn_kind kind, bool check_plans, struct conn **ret,
-                   struct buf *why);
-void conn_close(struct conn **c);
+enum err sqlite_conn_open(const char *path, enum conn_kind kind, bool check_plans,
+                          struct conn **ret, struct buf *why);
+void sqlite_conn_close(struct conn **c);
 
 /* Runs a statement of the driver; an SQLite result code, SQLITE_OK when done. */
-int conn_own(struct conn *c, enum own_stmt which);
+int sqlite_conn_own(struct conn *c, enum own_stmt which);
 
 /* Runs a caller's statement for c->cx; leaves it reset. */
-enum err conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
-                  const struct db_val *args, size_t count, struct db_rows *ret_rows,
-                  int64_t *ret_changed);
+enum err sqlite_conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
+                         const struct db_val *args, size_t count, struct db_rows *ret_rows,
+                         int64_t *ret_changed);
 /* What the driver calls script and schema (driver.h), on one connection. */
-enum err conn_script(struct conn *c, struct cx *cx, const char *sql);
-enum err conn_schema(struct conn *c, struct cx *cx, struct db_rows *ret);
+enum err sqlite_conn_script(struct conn *c, struct cx *cx, const char *sql);
+enum err sqlite_conn_schema(struct conn *c, struct cx *cx, struct db_rows *ret);
 
 /* The connection's last error as one of ours, with its words. */
-enum err conn_fail(struct conn *c, struct cx *cx);
+enum err sqlite_conn_fail(struct conn *c, struct cx *cx);
 
 /* Refuses a tenant-scoped statement that could reach another tenant's rows; see sqlite_plan.c. */
 enum err plan_check(struct conn *c, struct cx *cx, const struct db_stmt *stmt, struct str sql);

@@ -73,15 +73,15 @@ static int on_progress(void *arg)
     return c->cx && (cancel_is(c->cx->cancel) || cx_left_us(c->cx) == 0);
 }
 
-enum err conn_open(const char *path, enum conn_kind kind, bool check_plans, struct conn **ret,
-                   struct buf *why)
+enum err sqlite_conn_open(const char *path, enum conn_kind kind, bool check_plans,
+                          struct conn **ret, struct buf *why)
 {
     static const int flags[] = {
         [CONN_READER] = SQLITE_OPEN_READONLY,
         [CONN_WRITER] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
         [CONN_SCRATCH] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
     };
-    SCOPED(conn_close) struct conn *c = mem_new(struct conn);
+    SCOPED(sqlite_conn_close) struct conn *c = mem_new(struct conn);
     c->kind = kind;
     c->check_plans = check_plans;
     c->cache_size = CACHE_FIRST;
@@ -103,7 +103,7 @@ enum err conn_open(const char *path, enum conn_kind kind, bool check_plans, stru
     return ERR_OK;
 }
 
-void conn_close(struct conn **c)
+void sqlite_conn_close(struct conn **c)
 {
     if (!*c) {
         return;
@@ -150,7 +150,7 @@ static enum code code_of(int rc)
     }
 }
 
-enum err conn_fail(struct conn *c, struct cx *cx)
+enum err sqlite_conn_fail(struct conn *c, struct cx *cx)
 {
     const int rc = sqlite3_extended_errcode(c->sq);
     if (rc == SQLITE_INTERRUPT) {
@@ -159,7 +159,7 @@ enum err conn_fail(struct conn *c, struct cx *cx)
     return cx_fail(cx, code_of(rc), "%s", sqlite3_errmsg(c->sq));
 }
 
-int conn_own(struct conn *c, enum own_stmt which)
+int sqlite_conn_own(struct conn *c, enum own_stmt which)
 {
     if (!c->own[which]) {
         const int rc = sqlite3_prepare_v3(c->sq, own_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
@@ -218,7 +218,7 @@ static enum err prepare(struct conn *c, struct cx *cx, const struct db_stmt *stm
     sqlite3_stmt *st = NULL;
     const char *rest = NULL;
     if (sqlite3_prepare_v3(c->sq, sql.p, -1, SQLITE_PREPARE_PERSISTENT, &st, &rest)) {
-        return conn_fail(c, cx);
+        return sqlite_conn_fail(c, cx);
     }
     if (!st || !is_only_blank(str_of(rest))) {
         (void)sqlite3_finalize(st);
@@ -265,7 +265,7 @@ static int bind_one(sqlite3_stmt *st, int at, const struct db_val *v)
     return SQLITE_MISUSE;
 }
 
-/* What is bound stays the caller's; conn_run clears it before it returns. */
+/* What is bound stays the caller's; sqlite_conn_run clears it before it returns. */
 static enum err bind(struct conn *c, struct cx *cx, const struct db_stmt *stmt,
                      const struct cached *p, const struct db_val *args, size_t count)
 {
@@ -280,7 +280,7 @@ static enum err bind(struct conn *c, struct cx *cx, const struct db_stmt *stmt,
     for (size_t i = 0; i < count && !rc; i++) {
         rc = bind_one(p->st, (int)i + 1 + own, &args[i]);
     }
-    return rc ? conn_fail(c, cx) : ERR_OK;
+    return rc ? sqlite_conn_fail(c, cx) : ERR_OK;
 }
 
 static struct db_val column(struct arena *a, sqlite3_stmt *st, int i)
@@ -345,9 +345,9 @@ static int step_all(struct arena *a, sqlite3_stmt *st, struct db_rows *ret_rows)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-enum err conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
-                  const struct db_val *args, size_t count, struct db_rows *ret_rows,
-                  int64_t *ret_changed)
+enum err sqlite_conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
+                         const struct db_val *args, size_t count, struct db_rows *ret_rows,
+                         int64_t *ret_changed)
 {
     struct cached *p;
     TRY(prepared(c, tx->cx, stmt, &p));
@@ -356,7 +356,7 @@ enum err conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *
     }
     enum err e = bind(c, tx->cx, stmt, p, args, count);
     if (!e && step_all(tx->cx->arena, p->st, ret_rows)) {
-        e = conn_fail(c, tx->cx);
+        e = sqlite_conn_fail(c, tx->cx);
     }
     if (!e && ret_changed) {
         *ret_changed = sqlite3_stmt_readonly(p->st) ? 0 : sqlite3_changes64(c->sq);
@@ -367,16 +367,16 @@ enum err conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *
     return e;
 }
 
-enum err conn_script(struct conn *c, struct cx *cx, const char *sql)
+enum err sqlite_conn_script(struct conn *c, struct cx *cx, const char *sql)
 {
     while (*sql) {
         sqlite3_stmt *st = NULL;
         const char *rest = NULL;
         if (sqlite3_prepare_v2(c->sq, sql, -1, &st, &rest)) {
-            return conn_fail(c, cx);
+            return sqlite_conn_fail(c, cx);
         }
         const int rc = st ? step_all(cx->arena, st, NULL) : SQLITE_OK;
-        const enum err e = rc ? conn_fail(c, cx) : ERR_OK;
+        const enum err e = rc ? sqlite_conn_fail(c, cx) : ERR_OK;
         (void)sqlite3_finalize(st);
         TRY(e);
         sql = rest;
@@ -396,14 +396,14 @@ static const char schema_text[] =
     "  WHERE m.type = 'table' "
     "ORDER BY 1, 2";
 
-enum err conn_schema(struct conn *c, struct cx *cx, struct db_rows *ret)
+enum err sqlite_conn_schema(struct conn *c, struct cx *cx, struct db_rows *ret)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(c->sq, schema_text, -1, &st, NULL);
     if (!rc) {
         rc = step_all(cx->arena, st, ret);
     }
-    const enum err e = rc ? conn_fail(c, cx) : ERR_OK;
+    const enum err e = rc ? sqlite_conn_fail(c, cx) : ERR_OK;
     (void)sqlite3_finalize(st);
     return e;
 }

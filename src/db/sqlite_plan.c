@@ -361,7 +361,7 @@ static enum err check_lines(struct plan *p, struct str sql)
     const struct str text = str_fmt(p->cx->arena, "EXPLAIN QUERY PLAN " STR_FMT, STR_ARG(sql));
     SCOPED(finalize) sqlite3_stmt *st = NULL;
     if (sqlite3_prepare_v2(p->conn->sq, text.p, -1, &st, NULL)) {
-        return conn_fail(p->conn, p->cx);
+        return sqlite_conn_fail(p->conn, p->cx);
     }
     while (sqlite3_step(st) == SQLITE_ROW) {
         TRY(check_line(p, str_of((const char *)sqlite3_column_text(st, 3))));
@@ -373,7 +373,7 @@ enum err plan_check(struct conn *c, struct cx *cx, const struct db_stmt *stmt, s
 {
     SCOPED(finalize) sqlite3_stmt *look_up = NULL;
     if (sqlite3_prepare_v2(c->sq, look_up_text, -1, &look_up, NULL)) {
-        return conn_fail(c, cx);
+        return sqlite_conn_fail(c, cx);
     }
     struct plan p = {.conn = c, .cx = cx, .sql = stmt->sql, .look_up = look_up};
     read_tokens(&p, sql);

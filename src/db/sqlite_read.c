@@ -25,7 +25,7 @@ void readers_fini(struct readers *r)
     while (r->idle) {
         struct conn *c = r->idle;
         r->idle = c->next;
-        conn_close(&c);
+        sqlite_conn_close(&c);
     }
     (void)pthread_cond_destroy(&r->freed);
     (void)pthread_mutex_destroy(&r->lock);
@@ -88,7 +88,7 @@ static enum err open_one(struct readers *r, struct cx *cx, struct conn **ret)
 {
     const struct db_options *o = &r->db->options;
     SCOPED(buf_fini) struct buf why = buf_make(1024);
-    if (conn_open(o->path, CONN_READER, o->check_plans, ret, &why)) {
+    if (sqlite_conn_open(o->path, CONN_READER, o->check_plans, ret, &why)) {
         return cx_fail(cx, CODE_DATABASE_ERROR, STR_FMT, STR_ARG(buf_view(&why)));
     }
     return ERR_OK;
@@ -99,9 +99,9 @@ static enum err start(struct readers *r, struct db_tx *tx, struct conn *c)
     if (!c) {
         TRY(open_one(r, tx->cx, &c));
     }
-    if (conn_own(c, OWN_BEGIN_READ)) {
-        const enum err e = conn_fail(c, tx->cx);
-        conn_close(&c);
+    if (sqlite_conn_own(c, OWN_BEGIN_READ)) {
+        const enum err e = sqlite_conn_fail(c, tx->cx);
+        sqlite_conn_close(&c);
         return e;
     }
     c->cx = tx->cx;
@@ -131,8 +131,8 @@ void readers_end(struct readers *r, struct db_tx *tx)
 {
     struct conn *c = tx->conn;
     c->cx = NULL;
-    if (conn_own(c, OWN_COMMIT)) {
-        conn_close(&c);
+    if (sqlite_conn_own(c, OWN_COMMIT)) {
+        sqlite_conn_close(&c);
     }
     give_back(r, c);
 }

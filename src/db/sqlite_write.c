@@ -120,14 +120,14 @@ static void tell_listener(struct writer *w, const struct db_notes *notes)
 static void commit_batch(struct writer *w)
 {
     struct batch *b = w->batch;
-    if (!b->dead && conn_own(w->conn, OWN_COMMIT)) {
+    if (!b->dead && sqlite_conn_own(w->conn, OWN_COMMIT)) {
         batch_dies(w);
     }
     if (b->dead && !sqlite3_get_autocommit(w->conn->sq)) {
-        (void)conn_own(w->conn, OWN_ROLLBACK);
+        (void)sqlite_conn_own(w->conn, OWN_ROLLBACK);
     }
     if (b->alone) {
-        (void)conn_own(w->conn, OWN_FK_ON);
+        (void)sqlite_conn_own(w->conn, OWN_FK_ON);
     }
     b->durable = !b->dead;
     atomic_store(&w->healthy, b->durable);
@@ -165,10 +165,11 @@ static enum err open_batch(struct writer *w, struct cx *cx, bool alone)
     if (w->batch) {
         return ERR_OK;
     }
-    if ((alone && conn_own(w->conn, OWN_FK_OFF)) || conn_own(w->conn, OWN_BEGIN_WRITE)) {
+    if ((alone && sqlite_conn_own(w->conn, OWN_FK_OFF)) ||
+        sqlite_conn_own(w->conn, OWN_BEGIN_WRITE)) {
         atomic_store(&w->healthy, false);
-        const enum err e = conn_fail(w->conn, cx);
-        (void)conn_own(w->conn, OWN_FK_ON);
+        const enum err e = sqlite_conn_fail(w->conn, cx);
+        (void)sqlite_conn_own(w->conn, OWN_FK_ON);
         return e;
     }
     w->batch = mem_new(struct batch);
@@ -181,8 +182,8 @@ static enum err open_batch(struct writer *w, struct cx *cx, bool alone)
 static enum err join_batch(struct writer *w, struct db_tx *tx)
 {
     TRY(open_batch(w, tx->cx, tx->mode == DB_SCHEMA));
-    if (conn_own(w->conn, OWN_SAVEPOINT)) {
-        const enum err e = conn_fail(w->conn, tx->cx);
+    if (sqlite_conn_own(w->conn, OWN_SAVEPOINT)) {
+        const enum err e = sqlite_conn_fail(w->conn, tx->cx);
         batch_dies(w);
         return e;
     }
@@ -236,7 +237,7 @@ static void leave(struct writer *w, struct db_tx *tx, bool keep)
     if (b->dead) {
         return;
     }
-    if ((!keep && conn_own(w->conn, OWN_UNDO)) || conn_own(w->conn, OWN_RELEASE)) {
+    if ((!keep && sqlite_conn_own(w->conn, OWN_UNDO)) || sqlite_conn_own(w->conn, OWN_RELEASE)) {
         batch_dies(w);
     } else if (keep) {
         db_notes_move(&b->notes, &tx->notes);
