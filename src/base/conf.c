@@ -6,9 +6,9 @@
 
 struct conf conf = {
 #define CONF_SECTION(title)
-#define CONF_STR(member, var, def, min, max, flags, doc)       .member = def,
-#define CONF_INT(member, var, def, min, max, unit, flags, doc) .member = def,
-#define CONF_NUM(member, var, def, min, max, unit, flags, doc) .member = def,
+#define CONF_STR(member, var, def, min, max, flags, doc)       .member = (def),
+#define CONF_INT(member, var, def, min, max, unit, flags, doc) .member = (def),
+#define CONF_NUM(member, var, def, min, max, unit, flags, doc) .member = (def),
 #include "base/conf_table.h"
 #undef CONF_SECTION
 #undef CONF_STR
@@ -25,25 +25,25 @@ enum kind {
 
 struct setting {
     enum kind kind;
+    int flags;
     const char *var; /* of a section: its title */
     const char *def;
     double min;
     double max;
     const char *unit;
-    int flags;
     const char *doc;
     void *value;
     const char *origin; /* default, file or environment */
 };
 
 static struct setting table[] = {
-#define CONF_SECTION(title) {.kind = SECTION, .var = title},
+#define CONF_SECTION(title) {.kind = SECTION, .var = (title)},
 #define CONF_STR(member, v, d, mn, mx, f, t)                                                       \
-    {TEXT, v, d, mn, mx, "bytes", f, t, (void *)&conf.member, "default"},
+    {TEXT, f, v, d, mn, mx, "bytes", t, (void *)&conf.member, "default"},
 #define CONF_INT(member, v, d, mn, mx, u, f, t)                                                    \
-    {WHOLE, v, #d, mn, mx, u, f, t, (void *)&conf.member, "default"},
+    {WHOLE, f, v, #d, mn, mx, u, t, (void *)&conf.member, "default"},
 #define CONF_NUM(member, v, d, mn, mx, u, f, t)                                                    \
-    {FRACTION, v, #d, mn, mx, u, f, t, (void *)&conf.member, "default"},
+    {FRACTION, f, v, #d, mn, mx, u, t, (void *)&conf.member, "default"},
 #include "base/conf_table.h"
 #undef CONF_SECTION
 #undef CONF_STR

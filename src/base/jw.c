@@ -8,7 +8,10 @@
 /* A value or key follows: a comma is due when the last byte ends a value. */
 static void separate(struct buf *b)
 {
-    const char c = b->n ? b->p[b->n - 1] : '{';
+    if (!b->n) {
+        return;
+    }
+    const char c = b->p[b->n - 1];
     if (c == '"' || c == '}' || c == ']' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')) {
         buf_char(b, ',');
     }

@@ -34,7 +34,10 @@ static void prepare(void)
 /* OpenSSL's parameters are not const, though it only reads them. */
 static OSSL_PARAM bytes_param(const char *name, struct str s)
 {
-    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)(s.n ? s.p : ""), s.n);
+    const char *from = s.n ? s.p : "";
+    void *p = NULL;
+    memcpy(&p, &from, sizeof(p));
+    return OSSL_PARAM_construct_octet_string(name, p, s.n);
 }
 
 static void run(struct str secret, struct str salt, int ln, uint8_t ret[SCRYPT_BYTES])
