@@ -485,6 +485,28 @@ static void a_full_lane_is_refused_at_once(void **state)
     conf.api_queue = 1024;
 }
 
+static void asks_for_https_when_it_has_it(void **state)
+{
+    (void)state;
+    conf.public_url = "https://chat.example";
+    test_server_start();
+    static const char *const heads[] = {"GET /page HTTP/1.1\r\n", "GET /nowhere HTTP/1.1\r\n",
+                                        "BAD\r\n", "GET /api/v1/openapi.json HTTP/1.1\r\n"};
+    for (size_t i = 0; i < COUNT(heads); i++) {
+        test_ask(&a, heads[i], NULL);
+        assert_string_equal(test_header(&a, "Strict-Transport-Security"),
+                            "max-age=31536000; includeSubDomains; preload");
+        assert_string_equal(test_header(&a, "X-Frame-Options"), "DENY");
+    }
+    assert_non_null(strstr(a.body, "\"url\":\"https://chat.example\""));
+    test_server_stop();
+    conf.public_url = "";
+    test_server_start();
+    test_ask(&a, "GET /page HTTP/1.1\r\n", NULL);
+    assert_string_equal(test_header(&a, "Strict-Transport-Security"), "");
+    test_server_stop();
+}
+
 static void drains(void **state)
 {
     (void)state;
@@ -555,6 +577,7 @@ int main(void)
     };
     const struct CMUnitTest lives[] = {
         cmocka_unit_test(a_full_lane_is_refused_at_once),
+        cmocka_unit_test(asks_for_https_when_it_has_it),
         cmocka_unit_test(drains),
         cmocka_unit_test(drops_what_never_began),
     };
