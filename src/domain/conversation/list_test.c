@@ -137,16 +137,12 @@ static void a_thread_is_read_from_its_end(void **state)
 /* What the plan of a query says, in one text. */
 static struct str plan(struct cx *cx, const char *sql)
 {
-    const struct db_stmt *stmt = NULL;
-    struct db_stmt *made = arena_one(cx->arena, struct db_stmt);
-    *made = (struct db_stmt){.sql = str_fmt(cx->arena, "EXPLAIN QUERY PLAN %s", sql).p,
-                             .scope = DB_PLATFORM};
-    stmt = made;
+    const struct str text = str_fmt(cx->arena, "EXPLAIN QUERY PLAN %s", sql);
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     SCOPED(buf_fini) struct buf b = buf_make(4096);
     struct db_rows rows;
     want(cx, ERR_OK, db_begin_read(cx, &tx));
-    want(cx, ERR_OK, db_query(tx, stmt, DB_NO_ARGS, &rows));
+    want(cx, ERR_OK, db_query(tx, room_statement(text.p), DB_NO_ARGS, &rows));
     for (size_t i = 0; i < rows.count; i++) {
         buf_str(&b, db_text(&rows, i, 3));
         buf_char(&b, '\n');

@@ -58,8 +58,7 @@ struct cx room_platform(void)
     return db_fixture_platform(&room.f);
 }
 
-/* Statements are known by their address, so each text gets an object that stays. */
-static const struct db_stmt *statement(const char *sql)
+const struct db_stmt *room_statement(const char *sql)
 {
     static struct kept {
         struct kept *next;
@@ -82,7 +81,7 @@ enum err room_sql(const char *sql)
     SCOPED(cx_end) struct cx cx = room_platform();
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_write(&cx, &tx));
-    const enum err e = db_exec(tx, statement(sql), DB_NO_ARGS, NULL);
+    const enum err e = db_exec(tx, room_statement(sql), DB_NO_ARGS, NULL);
     if (e == ERR_INTERNAL) {
         print_error("%s\n", cx.detail);
     }
@@ -96,7 +95,7 @@ int64_t room_number(const char *sql)
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     struct db_rows rows;
     want(&cx, ERR_OK, db_begin_read(&cx, &tx));
-    want(&cx, ERR_OK, db_query(tx, statement(sql), DB_NO_ARGS, &rows));
+    want(&cx, ERR_OK, db_query(tx, room_statement(sql), DB_NO_ARGS, &rows));
     must(rows.count == 1);
     return db_int(&rows, 0, 0);
 }

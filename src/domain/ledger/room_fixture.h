@@ -23,6 +23,10 @@ int room_teardown(void **state);
 struct cx room_cx(int tenant);
 struct cx room_platform(void);
 
+/* A platform-scoped statement of this text. The database knows statements by their address, so it
+ * is an object that stays. One thread. */
+const struct db_stmt *room_statement(const char *sql);
+
 /* Runs one statement as the platform in a transaction of its own, for what no room would do. */
 enum err room_sql(const char *sql);
 
