@@ -102,11 +102,11 @@ static enum err key_delete(struct req *r)
 
 const struct route apikey_routes[] = {
     {METHOD_GET, "/api/v1/api-keys", .who = WHO_ADMIN, .scope = "keys:read", .rate = RATE_READ,
-     .reply = key_fields, .is_list = true, .handler = keys_get,
+     ROUTE_REPLY(struct key_view, key_fields), .is_list = true, .handler = keys_get,
      .summary = "List API keys, without their secrets"},
     {METHOD_POST, "/api/v1/api-keys", .who = WHO_ADMIN, .scope = "keys:write", .rate = RATE_WRITE,
-     ROUTE_BODY(struct key_body, key_body_fields), .reply = key_fields, .status = 201,
-     .handler = key_post, .summary = "Make an API key; the secret is shown once"},
+     ROUTE_BODY(struct key_body, key_body_fields), ROUTE_REPLY(struct key_view, key_fields),
+     .status = 201, .handler = key_post, .summary = "Make an API key; the secret is shown once"},
     {METHOD_DELETE, "/api/v1/api-keys/:id", .who = WHO_ADMIN, .scope = "keys:write",
      .rate = RATE_WRITE, .status = 204, .handler = key_delete,
      .summary = "Revoke an API key; it fails at once"},

@@ -244,7 +244,7 @@ static enum err chat_post(struct req *r)
 const struct route chat_routes[] = {
     {METHOD_POST, "/api/v1/chat", .who = WHO_VISITOR, .scope = "chat", .rate = RATE_CHAT,
      .lane = LANE_TURN, .max_body = 512 * KB, ROUTE_BODY(struct chat_in, chat_fields),
-     .reply = answer_fields, .streams = true, .creates = true, .handler = chat_post,
-     .summary = "Send a customer's message and get the assistant's answer"},
+     ROUTE_REPLY(struct answer_view, answer_fields), .streams = true, .creates = true,
+     .handler = chat_post, .summary = "Send a customer's message and get the assistant's answer"},
     ROUTE_END,
 };

@@ -86,8 +86,8 @@ static enum err events_get(struct req *r)
 
 const struct route event_routes[] = {
     {METHOD_GET, "/api/v1/events", .who = WHO_AGENT, .scope = "events:read", .rate = RATE_READ,
-     ROUTE_QUERY(struct events_query, query_fields), .reply = event_fields, .is_list = true,
-     .streams = true, .handler = events_get,
+     ROUTE_QUERY(struct events_query, query_fields), ROUTE_REPLY(struct event_view, event_fields),
+     .is_list = true, .streams = true, .handler = events_get,
      .summary = "Read the event log, or follow it (Accept: text/event-stream)"},
     ROUTE_END,
 };

@@ -96,7 +96,7 @@ static enum err search_post(struct req *r)
 
 const struct route search_routes[] = {
     {METHOD_POST, "/api/v1/search", .who = WHO_AGENT, .scope = "search", .rate = RATE_READ,
-     ROUTE_BODY(struct search_in, search_fields), .reply = result_fields, .handler = search_post,
-     .summary = "Find passages, with scores: retrieval alone"},
+     ROUTE_BODY(struct search_in, search_fields), ROUTE_REPLY(struct result_view, result_fields),
+     .handler = search_post, .summary = "Find passages, with scores: retrieval alone"},
     ROUTE_END,
 };

@@ -75,10 +75,10 @@ static enum err replay_post(struct req *r)
 
 const struct route turn_routes[] = {
     {METHOD_GET, "/api/v1/turns/:id", .who = WHO_AGENT, .scope = "conversations:read",
-     .rate = RATE_READ, .reply = turn_fields, .handler = turn_get_one,
+     .rate = RATE_READ, ROUTE_REPLY(struct turn_view, turn_fields), .handler = turn_get_one,
      .summary = "Read how an answer came about"},
     {METHOD_POST, "/api/v1/turns/:id/replay", .who = WHO_ADMIN, .scope = "conversations:read",
-     .rate = RATE_WRITE, .reply = replay_fields, .handler = replay_post,
+     .rate = RATE_WRITE, ROUTE_REPLY(struct replay_view, replay_fields), .handler = replay_post,
      .summary = "Rebuild a turn's prompt and compare it byte for byte"},
     ROUTE_END,
 };
