@@ -1,6 +1,7 @@
 #include "domain/knowledge/document.h"
 
 #include "base/jw.h"
+#include "base/utf8.h"
 #include "domain/knowledge/document_row.h"
 #include "domain/knowledge/fold.h"
 
@@ -83,13 +84,19 @@ struct str document_folded(struct arena *a, struct str name)
 {
     SCOPED(buf_fini) struct buf b = buf_make(8 * KB);
     size_t from = 0;
-    for (size_t i = 0; i <= name.n; i++) {
-        const bool ends = i == name.n || (unsigned char)name.p[i] <= '/';
-        if (ends) {
+    for (size_t at = 0; from < name.n;) {
+        const size_t start = at;
+        const uint32_t c = at < name.n ? utf8_next(name, &at) : 0;
+        if (!fold_is_letter(c) && !fold_is_digit(c)) {
             char word[FOLD_MAX];
-            buf_str(&b, fold(str_sub(name, from, i - from), true, word));
-            buf_add(&b, name.p + i, i < name.n ? 1 : 0);
-            from = i + 1;
+            const struct str run = str_sub(name, from, start - from);
+            const struct str folded = fold(run, true, word);
+            buf_str(&b, folded.n ? folded : run); /* too long to be folded */
+            buf_str(&b, str_sub(name, start, at - start));
+            from = at;
+        }
+        if (start == name.n) {
+            break;
         }
     }
     return str_dup(a, buf_view(&b));

@@ -77,7 +77,10 @@ static enum err begin(struct process *p, bool *ret_work)
     if (*ret_work) {
         p->d = document_read(&rows, 0);
         TRY(db_query(tx, &select_version, DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version)), &rows));
-        must(rows.count == 1);
+        if (rows.count != 1) {
+            return cx_fail(p->cx, CODE_INTERNAL_ERROR,
+                           "a document waits for a version that does not");
+        }
         memcpy(p->blob.sha256, db_text(&rows, 0, 0).p, sizeof(p->blob.sha256));
         p->mime_type = db_text(&rows, 0, 2);
     } else {

@@ -3,6 +3,7 @@
 #include "domain/knowledge/knowledge_fixture.h"
 
 #include "base/json.h"
+#include "domain/knowledge/question.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -78,6 +79,22 @@ struct tally_of {
     int asked, right;
 };
 
+/* How the question was understood, for whoever looks into a wrong answer. */
+static void print_words(struct cx *cx, struct str text)
+{
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    struct question q;
+    const struct search_query query = {.text = text, .limit = TOP};
+    knowledge_fixture_check(cx, db_begin_read(cx, &tx), "begin");
+    knowledge_fixture_check(cx, question_read(tx, &query, &q), "question");
+    for (size_t i = 0; i < q.count; i++) {
+        const struct question_word *w = &q.words[i];
+        print_message("      " STR_FMT " as " STR_FMT ": df %" PRId64 " weight %.2f%s\n",
+                      STR_ARG(w->surface), STR_ARG(w->alts[0]), w->df, w->weight,
+                      w->required ? " required" : "");
+    }
+}
+
 static void ask(struct knowledge_fixture *f, const json_t *q, struct tally_of *answers,
                 struct tally_of *unknowns)
 {
@@ -102,6 +119,7 @@ static void ask(struct knowledge_fixture *f, const json_t *q, struct tally_of *a
                       right ? "ok   " : "WRONG", text.p, r.known, r.coverage,
                       r.count ? r.passages[0].coverage : 0, r.margin,
                       STR_ARG(r.count ? r.passages[0].document_name : STR("none")));
+        print_words(&cx, text);
     }
 }
 

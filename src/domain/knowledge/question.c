@@ -16,13 +16,15 @@ enum {
     MAX_TOKENS = 400,
     SHORT_QUESTION = 3, /* content words up to which the last may be unfinished */
     MIN_PREFIX = 3,
-    MIN_SLIP = 5,   /* letters from which one slip is forgiven */
-    MIN_SLIPS = 9,  /* two */
+    MIN_WORD = 6,   /* letters of a word in which a slip is forgiven */
+    MIN_SLIP = 5,   /* and of its term */
+    MIN_SLIPS = 9,  /* of a term in which two are */
     JOIN_PIECE = 6, /* bytes of a piece of a part number typed with blanks */
     NEAR_ROWS = 4000,
 };
 
-static const double slip_trust = 0.9;
+static const double slip_trust = 0.8;
+static const double part_weight = 2;     /* who types a part number asks about that part */
 static const double number_weight = 0.5; /* texts give ranges where questions give numbers */
 
 static const struct db_stmt select_totals =
@@ -209,9 +211,10 @@ struct near_best {
     int slips;
 };
 
-static enum err look_near(struct reader *r, struct str word, struct str prefix, int slips,
-                          struct near_best *best)
+static enum err look_near(struct reader *r, const struct query_word *k, struct str prefix,
+                          int slips, struct near_best *best)
 {
+    const struct str word = k->alts[0];
     struct db_rows rows;
     TRY(db_query(r->tx, &select_range,
                  DB_ARGS(DB_TEXT(prefix), DB_TEXT(behind(r->arena, prefix)), DB_INT(NEAR_ROWS)),
@@ -220,7 +223,9 @@ static enum err look_near(struct reader *r, struct str word, struct str prefix, 
         const struct str term = db_text(&rows, i, 0);
         const int64_t df = db_int(&rows, i, 1);
         const int n = near_slips(word, term, slips);
-        if (n <= slips && (n < best->slips || (n == best->slips && df > best->df))) {
+        const bool longer = str_starts(term, word); /* "weigh", "weight" */
+        if (n <= slips && (k->surface.n >= MIN_WORD || longer) &&
+            (n < best->slips || (n == best->slips && df > best->df))) {
             *best = (struct near_best){term, df, n};
         }
     }
@@ -235,14 +240,14 @@ static enum err try_slips(struct reader *r, size_t token, struct question_word *
         return ERR_OK;
     }
     const struct str word = k->alts[0];
-    const int slips = k->surface.n >= MIN_SLIPS ? 2 : 1;
+    const int slips = word.n >= MIN_SLIPS ? 2 : 1;
     struct near_best best = {.slips = slips + 1};
-    if (word.n < 4 || (unsigned char)word.p[0] >= 0x80 || (unsigned char)word.p[1] >= 0x80) {
+    if (word.n < MIN_SLIP || (unsigned char)word.p[0] >= 0x80 || (unsigned char)word.p[1] >= 0x80) {
         return ERR_OK;
     }
     const char swapped[2] = {word.p[1], word.p[0]};
-    TRY(look_near(r, word, str_sub(word, 0, 2), slips, &best));
-    TRY(look_near(r, word, (struct str){swapped, 2}, slips, &best));
+    TRY(look_near(r, k, str_sub(word, 0, 2), slips, &best));
+    TRY(look_near(r, k, (struct str){swapped, 2}, slips, &best));
     if (best.term.n) {
         add_alt(w, best.term);
         w->df = best.df;
@@ -265,7 +270,7 @@ static void keep(struct reader *r, struct question_word *w)
         return;
     }
     w->df = min_i64(w->df, q->chunks);
-    w->weight = idf(q, w->df) * (w->number && !w->required ? number_weight : 1);
+    w->weight = idf(q, w->df) * (w->required ? part_weight : w->number ? number_weight : 1);
     q->weight += w->weight;
     q->words[q->count++] = *w;
 }

@@ -4,12 +4,15 @@
  * weigh little; where even the rarest is too common, passages must have it and another.
  *
  * BM25 over fields: occurrences in title, heading and body are added up, each weighed and set
- * against the field's length, before they saturate. */
+ * against the field's length, before they saturate. A passage that has much of the question stands
+ * above one that has a little of it often. */
 #include "domain/knowledge/rank.h"
 
 #include "db/text_stats.h"
 
 static const double k1 = 1.2;
+static const double cover_share =
+    0.4; /* of a score that depends on how much of the question it has */
 
 enum { FIELDS = 3 };
 
@@ -106,6 +109,7 @@ static void score(const struct question *q, const struct order *o, const struct 
         phrases += (int)q->words[o->words[i]].alt_count;
     }
     int phrase = s->phrases - phrases;
+    double covered = 0;
     for (size_t i = 0; i < o->count; i++) {
         const struct question_word *w = &q->words[o->words[i]];
         double tf = 0;
@@ -117,8 +121,10 @@ static void score(const struct question *q, const struct order *o, const struct 
         if (tf > 0) {
             r->score += w->weight * w->trust * tf * (k1 + 1) / (tf + k1);
             r->has |= UINT64_C(1) << o->words[i];
+            covered += w->weight * w->trust;
         }
     }
+    r->score *= 1 - cover_share + cover_share * covered / q->weight;
 }
 
 static bool is_better(const struct ranked *a, const struct ranked *b)

@@ -5,13 +5,13 @@
 STOP("en",
     "a about above after again all also am an and any are as at be because been before being below between both but by can "
     "could did do does doing don down during each few for from further had has have having he her here hers him his how i if "
-    "in into is isn it its itself just me more most my no nor not of off on once only or other our ours out over own same she "
+    "in into near is isn it its itself just me more most my no nor not of off on once only or other our ours out over own same she "
     "should so some such than that the their theirs them then there these they this those through to too under until up us "
     "very was we were what when where which while who whom whose why will with would you your yours ve ll re doesn didn won "
     "shall may might must upon per via let",
     "please tell know want need like likes wish get gets got give take takes much many long find say says explain hi hello hey "
     "dear thanks thank question questions ask asking wondering wonder help anything something someone somebody anyone "
-    "thing things way happen happens else possible able kind make maybe just really actually still ever im id come comes go "
+    "thing things way far last lasts happen happens else possible able kind make maybe just really actually still ever im id come comes go "
     "goes work does include includes exactly lot use")
 STOP("de",
     "aber alle allem allen aller alles als also am an ander andere anderen auch auf aus bei beim bin bis bist da damit dann "
