@@ -6,6 +6,8 @@
 
 #include "http/req.h"
 
+#include "realtime/hub_in.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -220,6 +222,23 @@ static void brings_what_was_and_what_comes(void **state)
     client_close(&c);
 }
 
+static void one_who_comes_later_doubles_nothing(void **state)
+{
+    (void)state;
+    commit(0, 30);
+    struct client first = client_open("since=0");
+    assert_true(client_read(&first, "\"n\":30}"));
+    struct client second = client_open("since=10");
+    assert_true(client_read(&second, "\"n\":30}"));
+    commit(0, 1);
+    assert_true(client_read(&first, "\"n\":31}"));
+    assert_true(client_read(&second, "\"n\":31}"));
+    assert_prefix(&first, 0, 1, 31, 1);
+    assert_prefix(&second, 0, 11, 31, 1);
+    client_close(&first);
+    client_close(&second);
+}
+
 static void brings_one_type_only(void **state)
 {
     (void)state;
@@ -402,6 +421,10 @@ static void a_follower_without_a_stream_is_no_loss(void **state)
     f = hub_follower_new(hub, tenant_of(0), 0, STR(""), &ops);
     ops.on_close(ops.arg);
     hub_follow(f, (struct net_ref){});
+    hub_lock(hub);
+    assert_int_equal(hub->followers, 0);
+    assert_null(topic_find(hub, tenant_of(0)));
+    hub_unlock(hub);
 }
 
 static void the_drain_ends_streams(void **state)
@@ -419,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(brings_what_was_and_what_comes, start, stop),
+        cmocka_unit_test_setup_teardown(one_who_comes_later_doubles_nothing, start, stop),
         cmocka_unit_test_setup_teardown(brings_one_type_only, start, stop),
         cmocka_unit_test_setup_teardown(tells_the_late_to_reload, start, stop),
         cmocka_unit_test_setup_teardown(a_failed_load_is_tried_again, start, stop),
