@@ -155,6 +155,20 @@ static void refuses_large_bodies(void **state)
     assert_error(413, "PAYLOAD_TOO_LARGE");
 }
 
+/* The answer comes although the body never does. */
+static void reads_no_body_of_a_stranger(void **state)
+{
+    (void)state;
+    const int fd = test_connect();
+    test_send(fd, "POST /api/v1/things HTTP/1.1\r\nHost: x\r\n" JSON_TYPE
+                  "Content-Length: 500\r\n\r\n");
+    a.n = 0;
+    assert_true(test_read_until(fd, &a, "\r\n\r\n{"));
+    assert_int_equal(a.status, 401);
+    assert_string_equal(test_header(&a, "WWW-Authenticate"), "Bearer");
+    (void)close(fd);
+}
+
 static void names_all_faults(void **state)
 {
     (void)state;
@@ -558,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_in_one_form),
         cmocka_unit_test(refuses_large_bodies),
+        cmocka_unit_test(reads_no_body_of_a_stranger),
         cmocka_unit_test(names_all_faults),
         cmocka_unit_test(answers_in_one_form),
         cmocka_unit_test(walks_pages),
