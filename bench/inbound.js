@@ -1,8 +1,8 @@
 /* Durable inbound messages a second over HTTP (committed, fsynced, acknowledged), and the bare grouped commit of the same
  * statements in the same run. SECONDS (8), FOLDER (where the database goes; its disk decides). */
 import { existsSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { binary, Metachat } from '../tests/lib/metachat.js';
+import { join } from 'node:path';
+import { Metachat } from '../tests/lib/metachat.js';
 import { cpuSeconds, run, scope, table, wrk } from './lib.js';
 
 const seconds = Number(process.env.SECONDS ?? 8);
@@ -39,7 +39,7 @@ for (const connections of [1, 64, 256]) {
   });
 }
 await mc.stop();
-const bare = join(dirname(binary), 'bench', 'inbound_bare');
+const bare = join(process.env.BENCH_PROGRAMS ?? 'build-bench/bench', 'inbound_bare');
 if (existsSync(bare)) {
   for (const threads of [1, 64]) {
     const { stdout } = await run(bare, [String(threads), String(seconds), join(mc.folder, `bare-${threads}.db`)]);

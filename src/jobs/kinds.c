@@ -2,29 +2,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "domain/knowledge/document.h"
-
-/* What is counted must be a literal. */
-static const char *action_label(const struct turn *t)
-{
-    static const char *const actions[] = {"answer", "disclaimer", "review", "handover"};
-    for (size_t i = 0; i < COUNT(actions); i++) {
-        if (str_is(t->action, actions[i])) {
-            return actions[i];
-        }
-    }
-    return "silent";
-}
 
 static void tell_turn(struct cx *cx, const struct turn *t)
 {
-    metric_add(METRIC_CHAT_REQUESTS, action_label(t), 1);
-    metric_add(METRIC_RAG_CONTEXT_USED, t->context_used ? "true" : "false", 1);
-    metric_seen(METRIC_CHAT_DURATION, NULL, (double)t->latency_us / 1e6);
-    if (t->search_us > 0) {
-        metric_seen(METRIC_RAG_DURATION, NULL, (double)t->search_us / 1e6);
-    }
     log_ev(cx, t->failure.n ? LOG_WARN : LOG_INFO, "turn",
            LOG_ID("conversationId", t->conversation.v), LOG_ID("messageId", t->message.v),
            LOG_ID("turnId", t->id.v), LOG_STR("action", t->action), LOG_STR("silence", t->silence),

@@ -19,6 +19,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -278,6 +279,16 @@ static void start_parts(struct runtime *rt)
     }
 }
 
+/* A connection is a file: as many as the system lets this user have. */
+static void raise_file_limit(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
 /* Signals come to one thread; everyone else has them blocked (threads inherit the mask). */
 static void *wait_for_signals(void *arg)
 {
@@ -320,6 +331,7 @@ static enum exit_code check_outgoing(void)
 enum exit_code runtime_start(const struct runtime_options *options, struct runtime **ret)
 {
     block_signals();
+    raise_file_limit();
     struct runtime *rt = mem_new(struct runtime);
     rt->started_us = clock_mono_us();
     rt->runs_jobs = options->workers;
