@@ -1,7 +1,9 @@
-/* The index is asked for passages that have one of the rarest words (as many of these as keep the
- * candidates within the limit), and tells for each how often every word of the question stands in
- * each column. A passage without any of the rarest words can only win by common ones, and those
- * weigh little; where even the rarest is too common, passages must have it and another.
+/* The index is asked word by word, the rarest first, for the passages that have the word, and tells
+ * for each how often every word of the question stands in each column. A passage that has none of
+ * the words asked for so far has only commoner ones, and these are worth no more than so much: as
+ * soon as that cannot reach the places at the top, the rest need not be looked at. Where a word
+ * stands in more passages than may still be looked at, those are looked at that have another of the
+ * remaining words too.
  *
  * BM25 over fields: occurrences in title, heading and body are added up, each weighed and set
  * against the field's length, before they saturate. A passage that has much of the question stands
@@ -26,7 +28,6 @@ static const struct db_stmt select_candidates =
 struct order {
     size_t words[QUESTION_WORDS]; /* those that are in the texts, rarest first */
     size_t count;
-    size_t selectors; /* how many of them choose the candidates */
 };
 
 static void sort_words(const struct question *q, struct order *o)
@@ -41,18 +42,6 @@ static void sort_words(const struct question *q, struct order *o)
             at--;
         }
         o->words[at] = i;
-    }
-}
-
-static void choose_selectors(const struct question *q, size_t limit, struct order *o)
-{
-    int64_t sum = 0;
-    while (o->selectors < o->count) {
-        sum += q->words[o->words[o->selectors]].df;
-        if (sum > (int64_t)limit) {
-            break;
-        }
-        o->selectors++;
     }
 }
 
@@ -71,17 +60,16 @@ static void put_any(struct buf *b, const struct question *q, const struct order 
     buf_char(b, ')');
 }
 
-/* The words in their order come last, so that the phrases to read are the last ones. */
-static struct str expression(struct arena *a, const struct question *q, const struct order *o)
+/* Passages with the word at step; all words in their order come last, so that the phrases to read
+ * are the last ones. */
+static struct str expression(struct arena *a, const struct question *q, const struct order *o,
+                             size_t step, bool with_another)
 {
     SCOPED(buf_fini) struct buf b = buf_make(64 * KB);
-    if (o->selectors == 0 && o->count > 1) {
-        put_any(&b, q, o, 0, 1);
-        buf_cstr(&b, " AND ");
-        put_any(&b, q, o, 1, o->count);
-        buf_cstr(&b, " AND ");
-    } else if (o->selectors && o->selectors < o->count) {
-        put_any(&b, q, o, 0, o->selectors);
+    put_any(&b, q, o, step, step + 1);
+    buf_cstr(&b, " AND ");
+    if (with_another) {
+        put_any(&b, q, o, step + 1, o->count);
         buf_cstr(&b, " AND ");
     }
     put_any(&b, q, o, 0, o->count);
@@ -145,31 +133,65 @@ static void insert(struct ranking *ranking, const struct ranked *r)
     ranking->best[at] = *r;
 }
 
-enum err rank(struct db_tx *tx, const struct question *q, size_t limit, struct ranking *ret)
+/* The most that a passage without the words before step can have. */
+static double bound(const struct question *q, const struct order *o, size_t step)
+{
+    double weight = 0;
+    for (size_t i = step; i < o->count; i++) {
+        weight += q->words[o->words[i]].weight * q->words[o->words[i]].trust;
+    }
+    return weight * (k1 + 1) * (1 - cover_share + cover_share * weight / q->weight);
+}
+
+/* The passage was seen at an earlier step. */
+static bool is_seen(const struct order *o, size_t step, uint64_t has)
+{
+    for (size_t i = 0; i < step; i++) {
+        if (has >> o->words[i] & 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err look_at(struct db_tx *tx, const struct question *q, const struct order *o,
+                        size_t step, size_t left, struct ranking *ret)
 {
     struct cx *cx = db_tx_cx(tx);
-    struct order o = {};
-    sort_words(q, &o);
-    ret->count = 0;
-    ret->candidates = 0;
-    if (!o.count) {
-        return ERR_OK;
-    }
-    choose_selectors(q, limit, &o);
+    const bool with_another = q->words[o->words[step]].df > (int64_t)left && step + 1 < o->count;
     struct db_rows rows;
     TRY(db_query(tx, &select_candidates,
-                 DB_ARGS(DB_TEXT(expression(cx->arena, q, &o)), DB_INT(q->slot << 32),
-                         DB_INT((q->slot << 32) + UINT32_MAX), DB_INT((int64_t)limit)),
+                 DB_ARGS(DB_TEXT(expression(cx->arena, q, o, step, with_another)),
+                         DB_INT(q->slot << 32), DB_INT((q->slot << 32) + UINT32_MAX),
+                         DB_INT((int64_t)left)),
                  &rows));
-    ret->candidates = rows.count;
+    ret->candidates += rows.count;
     for (size_t i = 0; i < rows.count; i++) {
         struct text_stats s;
         if (!text_stats_read(db_text(&rows, i, 1), &s)) {
             return cx_fail(cx, CODE_INTERNAL_ERROR, "the text index gave no statistics");
         }
         struct ranked r = {.key = db_int(&rows, i, 0)};
-        score(q, &o, &s, &r);
-        insert(ret, &r);
+        score(q, o, &s, &r);
+        if (!is_seen(o, step, r.has)) {
+            insert(ret, &r);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err rank(struct db_tx *tx, const struct question *q, size_t top, size_t limit,
+              struct ranking *ret)
+{
+    struct order o = {};
+    sort_words(q, &o);
+    ret->count = 0;
+    ret->candidates = 0;
+    for (size_t step = 0; step < o.count && ret->candidates < limit; step++) {
+        if (ret->count >= top && bound(q, &o, step) < ret->best[top - 1].score) {
+            break;
+        }
+        TRY(look_at(tx, q, &o, step, limit - ret->candidates, ret));
     }
     return ERR_OK;
 }

@@ -7,7 +7,10 @@
 #include "domain/knowledge/question.h"
 #include "domain/knowledge/rank.h"
 
-enum { REREAD = 24 }; /* passages whose order is looked at again with their words' places */
+enum {
+    REREAD = 24, /* passages whose order is looked at again with their words' places */
+    TOP = 10,    /* places that must be right before */
+};
 
 static const double together = 0.35; /* worth of two neighbours, of their weights */
 
@@ -162,7 +165,8 @@ enum err search_text(struct db_tx *tx, const struct search_query *query, struct 
     struct question q;
     TRY(question_read(tx, query, &q));
     struct ranking ranking;
-    TRY(rank(tx, &q, (size_t)conf.search_candidates, &ranking));
+    const size_t top = query->limit > TOP ? query->limit : TOP;
+    TRY(rank(tx, &q, top, (size_t)conf.search_candidates, &ranking));
     struct arena *a = db_tx_cx(tx)->arena;
     struct found *found = arena_many(a, struct found, REREAD);
     size_t n;
