@@ -57,6 +57,12 @@ static bool may_vouch(const struct req *r)
     return false;
 }
 
+static bool wants_no_answer(const struct req *r)
+{
+    return !r->wants_stream &&
+           str_find(net_req_header(r->net, "prefer"), STR("respond-async"), 0) >= 0;
+}
+
 /* A visitor writes into the conversation of its token and nowhere else. */
 static struct inbound normal_form(struct req *r, const struct chat_in *in)
 {
@@ -75,7 +81,8 @@ static struct inbound normal_form(struct req *r, const struct chat_in *in)
         .content = in->message,
         .key_source = STR("client"),
         .key = in->clientMessageId,
-        .claim_for = app_of(r)->owner,
+        /* Only who then runs the turn may claim it. */
+        .claim_for = wants_no_answer(r) ? STR("") : app_of(r)->owner,
     };
     struct uuid scope = in->conversationId;
     if (r->who.kind == PRINCIPAL_VISITOR) {
@@ -193,11 +200,6 @@ static void on_withdrawn(void *arg, struct turn_id turn)
     send_state(arg, "turn", turn, "withdrawn", STR(""));
 }
 
-static bool wants_no_answer(const struct req *r)
-{
-    return str_find(net_req_header(r->net, "prefer"), STR("respond-async"), 0) >= 0;
-}
-
 /* Without a turn yet: the message is stored, and that is what is said. */
 static struct answer_view accepted(const struct received *rc)
 {
@@ -223,12 +225,12 @@ static enum err chat_post(struct req *r)
     struct turn turn = {};
     bool found = false;
     TRY(check(r, in));
-    const bool no_answer = !r->wants_stream && wants_no_answer(r);
+    const bool no_answer = wants_no_answer(r);
     TRY(receive(r, in, &rc));
     if (r->wants_stream) {
         TRY(req_sse_open(r));
     }
-    if (rc.claimed && !no_answer) {
+    if (rc.claimed) {
         const struct turn_sink sink = {r, on_started, on_delta, on_withdrawn};
         app_of(r)->run_turn(app_of(r), &rc.job, r->wants_stream ? &sink : NULL);
     }

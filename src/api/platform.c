@@ -1,6 +1,7 @@
 /* The operator's routes: tenants as a whole, and acting for one, explicitly. */
 #include "api/app.h"
 #include "base/log.h"
+#include "domain/account/apikey.h"
 #include "domain/account/tenant.h"
 
 struct tenant_view {
@@ -94,6 +95,7 @@ static enum err set_status(struct req *r, struct str status)
     TRY(tenant_set_status(tx, (struct tenant_id){req_id(r, 0)}, status));
     TRY(tenant_find(tx, (struct tenant_id){req_id(r, 0)}, &t));
     TRY(db_commit(tx));
+    apikey_cache_clear();
     const struct tenant_view v = view(&t);
     return req_reply(r, 200, &v);
 }

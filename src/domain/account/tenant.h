@@ -31,9 +31,11 @@ struct tenant_change {
     struct str name, language, time_zone;
     bool has_name, has_language, has_time_zone;
 };
+/* Changes cx's own tenant; faults name the field. *ret is how it stands then. */
 enum err tenant_update(struct db_tx *tx, const struct tenant_change *change, struct tenant *ret);
 
-/* Suspended or active again; cx of the platform. */
+/* Suspended or active again; cx of the platform. After the commit the caller calls
+ * apikey_cache_clear, so that it counts at once in this process. */
 enum err tenant_set_status(struct db_tx *tx, struct tenant_id id, struct str status);
 
 #endif

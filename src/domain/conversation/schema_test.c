@@ -63,90 +63,90 @@ static int setup(void **state)
     return 0;
 }
 
+static const struct {
+    enum err wanted;
+    const char *sql;
+} breaches[] = {
+    /* states and words */
+    {ERR_INVALID, "UPDATE conversations SET status = 'open'"},
+    {ERR_INVALID, "UPDATE conversations SET status = NULL"},
+    {ERR_INVALID, "UPDATE conversations SET status = 'closed'"},
+    {ERR_INVALID, "UPDATE conversations SET closed_us = 1"},
+    {ERR_INVALID, "UPDATE conversations SET channel_type = 'sms'"},
+    {ERR_INVALID, "UPDATE conversations SET channel_type = 'WhatsApp'"},
+    {ERR_INVALID, "UPDATE conversations SET priority = ''"},
+    {ERR_INVALID, "UPDATE conversations SET unknown_in_row = -1"},
+    {ERR_INVALID, "UPDATE conversations SET external_id = ''"},
+    {ERR_INVALID, "UPDATE conversations SET last_message_us = NULL"},
+    {ERR_INVALID, "UPDATE conversations SET last_message_us = 'soon'"},
+    {ERR_INVALID, "UPDATE conversations SET assignee_id = 'me'"},
+    {ERR_INVALID, "UPDATE messages SET direction = 'in'"},
+    {ERR_INVALID, "UPDATE messages SET direction = NULL"},
+    {ERR_INVALID, "UPDATE messages SET type = 'sticker'"},
+    {ERR_INVALID, "UPDATE messages SET sender = 'bot'"},
+    {ERR_INVALID, "UPDATE messages SET status = 'lost'"},
+    {ERR_INVALID, "UPDATE messages SET content = ''"},
+    {ERR_INVALID, "UPDATE messages SET content = x'00'"},
+    {ERR_INVALID, "UPDATE messages SET metadata = ''"},
+    {ERR_INVALID, "UPDATE messages SET turn_id = x'00'"},
+    {ERR_INVALID, "UPDATE messages SET direction = 'outbound' WHERE sender = 'customer'"},
+    {ERR_INVALID, "UPDATE contact_identities SET kind = 'mail'"},
+    {ERR_INVALID, "UPDATE contact_identities SET verified_by = 'me'"},
+    {ERR_INVALID, "UPDATE jobs SET state = 'done'"},
+    {ERR_INVALID, "UPDATE jobs SET attempt = -1"},
+    {ERR_INVALID, "UPDATE jobs SET owner = NULL WHERE state = 'running'"},
+    {ERR_INVALID, "UPDATE jobs SET lease_us = NULL WHERE state = 'running'"},
+    {ERR_INVALID, "UPDATE jobs SET lease_us = 1 WHERE state = 'pending'"},
+    {ERR_INVALID, "UPDATE events SET seq = 0"},
+    {ERR_INVALID, "UPDATE events SET payload = ''"},
+    {ERR_INVALID, "UPDATE event_numbers SET last = 0"},
+    {ERR_INVALID, "UPDATE idempotency_keys SET body_hash = x'00'"},
+    {ERR_INVALID, "UPDATE tenants SET status = 'gone'"},
+    {ERR_INVALID, "UPDATE tenants SET name = ''"},
+    {ERR_INVALID, "UPDATE tenants SET slot = 0"},
+    {ERR_INVALID, "UPDATE tenants SET slot = 2147483648"},
+    {ERR_INVALID, "UPDATE api_keys SET last4 = 'abc'"},
+    {ERR_INVALID, "UPDATE api_keys SET revoked_us = 'yes'"},
+    {ERR_INVALID, TENANT("x'01'", "5", "'x'", "'active'")},
+    {ERR_INVALID, TENANT("'0123456789abcdef'", "5", "'x'", "'active'")},
+    /* one of a kind */
+    {ERR_CONFLICT, TENANT(ID_1, "1000", "'x'", "'active'")},
+    {ERR_CONFLICT, CONVERSATION(T, ID_2, "'api'", "'c1'", ID_1, "'active'", "'normal'", "NULL")},
+    {ERR_CONFLICT, IDENTITY(T, "'api'", "'u1'", ID_1, "'user'", "''")},
+    {ERR_CONFLICT,
+     MESSAGE(T, ID_1, ID_1, "'inbound'", "'text'", "'customer'", "'hi'", "'received'")},
+    {ERR_CONFLICT, EVENT_ROW(T, "1", "'x'", "NULL")},
+    {ERR_CONFLICT, KEY(U, ID_1, "'mc_live_12345678'", "'abcd'", "NULL")},
+    {ERR_CONFLICT, "INSERT INTO message_keys VALUES (" T ", 'client', 'k', " ID_2 ")"},
+    {ERR_CONFLICT, JOB(T, "randomblob(16)", ID_1, "'pending'", "0", "NULL", "NULL")},
+    {ERR_CONFLICT, JOB(T, "randomblob(16)", ID_1, "'running'", "1", "'w'", "1")},
+    /* nothing points across tenants, or to nothing */
+    {ERR_INVALID,
+     MESSAGE(T, ID_2, ID_2, "'inbound'", "'text'", "'customer'", "'hi'", "'received'")},
+    {ERR_INVALID, CONVERSATION(T, ID_2, "'api'", "'c2'", ID_2, "'active'", "'normal'", "NULL")},
+    {ERR_INVALID, IDENTITY(T, "'api'", "'u2'", ID_2, "'user'", "''")},
+    {ERR_INVALID, "UPDATE messages SET conversation_id = " ID_2 " WHERE id = " ID_1},
+    {ERR_INVALID, CONTACT("zeroblob(16)", ID_1)},
+    {ERR_INVALID, EVENT_ROW("zeroblob(16)", "1", "'x'", "NULL")},
+    {ERR_INVALID, JOB("zeroblob(16)", ID_1, ID_1, "'pending'", "0", "NULL", "NULL")},
+    {ERR_INVALID, KEY("zeroblob(16)", ID_1, "'mc_live_87654321'", "'abcd'", "NULL")},
+    {ERR_INVALID, "INSERT INTO message_keys VALUES (zeroblob(16), 'client', 'k', " ID_2 ")"},
+    {ERR_INVALID, "INSERT INTO idempotency_keys VALUES (zeroblob(16), 'k', 'POST /x', "
+                  "zeroblob(32), " ID_1 ", 1)"},
+    {ERR_INVALID, "INSERT INTO event_numbers VALUES (zeroblob(16), 1)"},
+    {ERR_INVALID, "DELETE FROM contacts WHERE id = " ID_1},
+};
+
 static void every_rule_refuses(void **state)
 {
     (void)state;
-    static const struct {
-        enum err wanted;
-        const char *sql;
-    } rows[] = {
-        /* states and words */
-        {ERR_INVALID, "UPDATE conversations SET status = 'open'"},
-        {ERR_INVALID, "UPDATE conversations SET status = NULL"},
-        {ERR_INVALID, "UPDATE conversations SET status = 'closed'"},
-        {ERR_INVALID, "UPDATE conversations SET closed_us = 1"},
-        {ERR_INVALID, "UPDATE conversations SET channel_type = 'sms'"},
-        {ERR_INVALID, "UPDATE conversations SET channel_type = 'WhatsApp'"},
-        {ERR_INVALID, "UPDATE conversations SET priority = ''"},
-        {ERR_INVALID, "UPDATE conversations SET unknown_in_row = -1"},
-        {ERR_INVALID, "UPDATE conversations SET external_id = ''"},
-        {ERR_INVALID, "UPDATE conversations SET last_message_us = NULL"},
-        {ERR_INVALID, "UPDATE conversations SET last_message_us = 'soon'"},
-        {ERR_INVALID, "UPDATE conversations SET assignee_id = 'me'"},
-        {ERR_INVALID, "UPDATE messages SET direction = 'in'"},
-        {ERR_INVALID, "UPDATE messages SET direction = NULL"},
-        {ERR_INVALID, "UPDATE messages SET type = 'sticker'"},
-        {ERR_INVALID, "UPDATE messages SET sender = 'bot'"},
-        {ERR_INVALID, "UPDATE messages SET status = 'lost'"},
-        {ERR_INVALID, "UPDATE messages SET content = ''"},
-        {ERR_INVALID, "UPDATE messages SET content = x'00'"},
-        {ERR_INVALID, "UPDATE messages SET metadata = ''"},
-        {ERR_INVALID, "UPDATE messages SET turn_id = x'00'"},
-        {ERR_INVALID, "UPDATE messages SET direction = 'outbound' WHERE sender = 'customer'"},
-        {ERR_INVALID, "UPDATE contact_identities SET kind = 'mail'"},
-        {ERR_INVALID, "UPDATE contact_identities SET verified_by = 'me'"},
-        {ERR_INVALID, "UPDATE jobs SET state = 'done'"},
-        {ERR_INVALID, "UPDATE jobs SET attempt = -1"},
-        {ERR_INVALID, "UPDATE jobs SET owner = NULL WHERE state = 'running'"},
-        {ERR_INVALID, "UPDATE jobs SET lease_us = NULL WHERE state = 'running'"},
-        {ERR_INVALID, "UPDATE jobs SET lease_us = 1 WHERE state = 'pending'"},
-        {ERR_INVALID, "UPDATE events SET seq = 0"},
-        {ERR_INVALID, "UPDATE events SET payload = ''"},
-        {ERR_INVALID, "UPDATE event_numbers SET last = 0"},
-        {ERR_INVALID, "UPDATE idempotency_keys SET body_hash = x'00'"},
-        {ERR_INVALID, "UPDATE tenants SET status = 'gone'"},
-        {ERR_INVALID, "UPDATE tenants SET name = ''"},
-        {ERR_INVALID, "UPDATE tenants SET slot = 0"},
-        {ERR_INVALID, "UPDATE tenants SET slot = 2147483648"},
-        {ERR_INVALID, "UPDATE api_keys SET last4 = 'abc'"},
-        {ERR_INVALID, "UPDATE api_keys SET revoked_us = 'yes'"},
-        {ERR_INVALID, TENANT("x'01'", "5", "'x'", "'active'")},
-        {ERR_INVALID, TENANT("'0123456789abcdef'", "5", "'x'", "'active'")},
-        /* one of a kind */
-        {ERR_CONFLICT, TENANT(ID_1, "1000", "'x'", "'active'")},
-        {ERR_CONFLICT,
-         CONVERSATION(T, ID_2, "'api'", "'c1'", ID_1, "'active'", "'normal'", "NULL")},
-        {ERR_CONFLICT, IDENTITY(T, "'api'", "'u1'", ID_1, "'user'", "''")},
-        {ERR_CONFLICT,
-         MESSAGE(T, ID_1, ID_1, "'inbound'", "'text'", "'customer'", "'hi'", "'received'")},
-        {ERR_CONFLICT, EVENT_ROW(T, "1", "'x'", "NULL")},
-        {ERR_CONFLICT, KEY(U, ID_1, "'mc_live_12345678'", "'abcd'", "NULL")},
-        {ERR_CONFLICT, "INSERT INTO message_keys VALUES (" T ", 'client', 'k', " ID_2 ")"},
-        {ERR_CONFLICT, JOB(T, "randomblob(16)", ID_1, "'pending'", "0", "NULL", "NULL")},
-        {ERR_CONFLICT, JOB(T, "randomblob(16)", ID_1, "'running'", "1", "'w'", "1")},
-        /* nothing points across tenants, or to nothing */
-        {ERR_INVALID,
-         MESSAGE(T, ID_2, ID_2, "'inbound'", "'text'", "'customer'", "'hi'", "'received'")},
-        {ERR_INVALID, CONVERSATION(T, ID_2, "'api'", "'c2'", ID_2, "'active'", "'normal'", "NULL")},
-        {ERR_INVALID, IDENTITY(T, "'api'", "'u2'", ID_2, "'user'", "''")},
-        {ERR_INVALID, "UPDATE messages SET conversation_id = " ID_2 " WHERE id = " ID_1},
-        {ERR_INVALID, CONTACT("zeroblob(16)", ID_1)},
-        {ERR_INVALID, EVENT_ROW("zeroblob(16)", "1", "'x'", "NULL")},
-        {ERR_INVALID, JOB("zeroblob(16)", ID_1, ID_1, "'pending'", "0", "NULL", "NULL")},
-        {ERR_INVALID, KEY("zeroblob(16)", ID_1, "'mc_live_87654321'", "'abcd'", "NULL")},
-        {ERR_INVALID, "INSERT INTO message_keys VALUES (zeroblob(16), 'client', 'k', " ID_2 ")"},
-        {ERR_INVALID, "INSERT INTO idempotency_keys VALUES (zeroblob(16), 'k', 'POST /x', "
-                      "zeroblob(32), " ID_1 ", 1)"},
-        {ERR_INVALID, "INSERT INTO event_numbers VALUES (zeroblob(16), 1)"},
-        {ERR_INVALID, "DELETE FROM contacts WHERE id = " ID_1},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        const enum err e = room_sql(rows[i].sql);
-        if (e != rows[i].wanted) {
-            print_error("%s instead of %s: %s\n", err_name(e), err_name(rows[i].wanted),
-                        rows[i].sql);
+    for (size_t i = 0; i < COUNT(breaches); i++) {
+        const enum err e = room_sql(breaches[i].sql);
+        if (e != breaches[i].wanted) {
+            print_error("%s instead of %s: %s\n", err_name(e), err_name(breaches[i].wanted),
+                        breaches[i].sql);
         }
-        assert_int_equal(e, rows[i].wanted);
+        assert_int_equal(e, breaches[i].wanted);
     }
 }
 

@@ -16,6 +16,7 @@ enum event_type {
     EVENT_TYPE_COUNT
 };
 
+/* The wire name; static storage. */
 const char *event_name(enum event_type type);
 /* False when there is no such type. */
 bool event_parse(struct str name, enum event_type *ret);

@@ -20,13 +20,18 @@ enum {
     "tenant_id, id, kind, lane, payload, request_id, attempt, failures, why, due_us, created_us, " \
     "updated_us"
 
+/* A pending one that is due as early, or has a pause to keep, is left as it is: no row comes back,
+ * and nothing is written. */
 static const struct db_stmt insert_job = DB_TENANT_SQL(
     "INSERT INTO jobs (tenant_id, id, kind, lane, payload, request_id, state, attempt, failures, "
     "due_us, why, created_us, updated_us) "
     "VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0, 0, $7, '', $8, $8) "
-    "ON CONFLICT (tenant_id, lane, kind) WHERE state = 'pending' DO UPDATE SET due_us = "
-    "CASE WHEN jobs.failures = 0 AND excluded.due_us < jobs.due_us THEN excluded.due_us "
-    "ELSE jobs.due_us END RETURNING id");
+    "ON CONFLICT (tenant_id, lane, kind) WHERE state = 'pending' "
+    "DO UPDATE SET due_us = excluded.due_us "
+    "WHERE jobs.failures = 0 AND excluded.due_us < jobs.due_us RETURNING id");
+static const struct db_stmt select_pending =
+    DB_TENANT_SQL("SELECT id FROM jobs WHERE tenant_id = $1 AND lane = $2 AND kind = $3 "
+                  "AND state = 'pending'");
 static const struct db_stmt claim_one = DB_TENANT_SQL(
     "UPDATE jobs SET state = 'running', attempt = attempt + 1, owner = $3, lease_us = $4, "
     "updated_us = $5 WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND due_us <= $5 "
@@ -143,6 +148,12 @@ enum err job_add(struct db_tx *tx, const struct job_spec *spec, struct job_id *r
                          DB_TEXT(spec->payload), DB_TEXT(str_sub(cx->request_id, 0, 128)),
                          DB_INT(spec->due_us ? spec->due_us : cx->now_us), DB_INT(cx->now_us)),
                  &rows));
+    if (!rows.count) {
+        TRY(db_query(tx, &select_pending, DB_ARGS(DB_ID(spec->lane), DB_CSTR(spec->kind)), &rows));
+    }
+    if (!rows.count) {
+        return cx_fail(cx, CODE_RERUN, "the pending job was claimed meanwhile");
+    }
     ret->v = db_id(&rows, 0, 0);
     note(tx, cx->tenant, spec->lane);
     return ERR_OK;

@@ -91,6 +91,7 @@ enum err job_revive(struct cx *cx, struct job_id id);
 /* Removes dead ones after conf.job_keep_hours. cx of the platform, own transactions. */
 enum err job_sweep(struct cx *cx, int64_t *ret_removed);
 
+/* How many there are of each state. cx of the platform, own transaction. */
 enum err job_count(struct cx *cx, int64_t *ret_pending, int64_t *ret_running, int64_t *ret_dead);
 
 #endif
