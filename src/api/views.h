@@ -11,6 +11,8 @@ struct message_view {
     int64_t createdAt;
 };
 extern const struct field message_fields[];
+
+/* Texts borrow from the message. */
 struct message_view message_view(const struct message *m);
 
 struct citation_view {

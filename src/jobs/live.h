@@ -8,6 +8,7 @@
 
 struct live;
 
+/* The caller frees it, when nothing is registered any more. */
 struct live *live_new(void);
 void live_free(struct live **l);
 

@@ -44,8 +44,7 @@ static void add_rows(struct buf *out, const json_t *rows, bool as_json)
 {
     size_t i = 0;
     const json_t *t = NULL;
-    json_array_foreach(rows, i, t)
-    {
+    json_array_foreach (rows, i, t) {
         const struct str id = json_get_str(t, "id");
         const struct str name = json_get_str(t, "name");
         const struct str status = json_get_str(t, "status");

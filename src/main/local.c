@@ -86,8 +86,7 @@ static void complain_reply(const json_t *reply, int status)
     complain("%s", message ? message : "the server refused");
     size_t i = 0;
     const json_t *d = NULL;
-    json_array_foreach(details, i, d)
-    {
+    json_array_foreach (details, i, d) {
         const struct str field = json_get_str(d, "field");
         const struct str words = json_get_str(d, "message");
         (void)fprintf(stderr, "  " STR_FMT ": " STR_FMT "\n", STR_ARG(field), STR_ARG(words));

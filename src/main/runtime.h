@@ -24,8 +24,11 @@ void runtime_run(struct runtime *rt);
 
 /* From any thread. */
 void runtime_stop(struct runtime *rt);
+
+/* Ends what is left, the database last; *rt may be NULL and is NULL afterwards. */
 void runtime_free(struct runtime **rt);
 
+/* Lives as long as the runtime. */
 struct app *runtime_app(struct runtime *rt);
 
 /* "http://127.0.0.1:3007", as the outside reaches it. In the arena. */
