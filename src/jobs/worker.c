@@ -39,7 +39,6 @@ struct run {
     struct arena *arena; /* of what job points to; NULL: the caller's */
     struct job job;
     struct cancel *cancel;
-    bool lost; /* under the lock; the lease went to another */
 };
 
 struct worker {
@@ -147,14 +146,6 @@ static void unlist_run(struct run *r)
     cancel_free(&r->cancel);
 }
 
-static bool is_lost(struct run *r)
-{
-    enter(r->worker);
-    const bool lost = r->lost;
-    leave(r->worker);
-    return lost;
-}
-
 /* --- running and settling --- */
 
 static void begin_cx(struct worker *w, const struct job *job, struct cx *cx)
@@ -228,9 +219,6 @@ static const char *settle(struct run *r, const struct job_kind *kind, struct cx 
 {
     if (!e) {
         return "done";
-    }
-    if (is_lost(r)) {
-        return "lost";
     }
     const enum code code = code_info(cx->code)->class == e ? cx->code : code_of_class(e);
     const struct str why = str_fmt(cx->arena, "%s: %s", code_info(code)->name, cx->detail);
@@ -422,7 +410,6 @@ static void lose(struct worker *w, const struct job *job)
     enter(w);
     for (struct run *r = w->runs; r; r = r->next) {
         if (uuid_eq(r->job.id.v, job->id.v) && r->job.attempt == job->attempt) {
-            r->lost = true;
             cancel_now(r->cancel);
         }
     }

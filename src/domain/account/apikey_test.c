@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/metric.h"
-#include "domain/account/tenant.h"
+#include "domain/account/apikey_cache.h"
 #include "domain/ledger/room_fixture.h"
 
 #include <setjmp.h>
@@ -294,6 +294,24 @@ static void refusals_make_room_first(void **state)
     assert_true(checks("verified") == before);
 }
 
+/* Who read the row before the revocation was durable must not bring the key back after it. */
+static void a_verdict_from_before_a_revocation_is_not_kept(void **state)
+{
+    (void)state;
+    const struct apikey k = {.id = {uuid_new()}, .name = STR("a key"), .scopes = STR("*")};
+    struct apikey found;
+    struct key_digest d;
+    SCOPED(arena_free) struct arena *a = arena_new();
+    key_digest(STR("secret"), &d);
+    const uint64_t before = key_cache_age();
+    apikey_cache_forget(k.id);
+    key_cache_keep(&d, SECOND_US, before, &k);
+    assert_int_equal(key_cache_find(a, &d, SECOND_US, &found), KEY_UNKNOWN);
+    key_cache_keep(&d, SECOND_US, key_cache_age(), &k);
+    assert_int_equal(key_cache_find(a, &d, SECOND_US, &found), KEY_GOOD);
+    assert_true(str_is(found.name, "a key") && str_is(found.scopes, "*"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)
 
 int main(void)
@@ -313,6 +331,7 @@ int main(void)
         TEST(keys_are_listed_and_stay_with_their_tenant),
         TEST(faults_name_their_field),
         TEST(refusals_make_room_first),
+        TEST(a_verdict_from_before_a_revocation_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
