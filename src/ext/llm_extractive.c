@@ -3,10 +3,12 @@
  * answers nothing, which the assistant takes for "I do not know".
  *
  * A word of the question weighs by how rare it is among the sentences, so that what every sentence
- * says decides nothing. The question may have lines before its last one (earlier questions of the
- * conversation); their words count half. A sentence is chosen while it covers words that those
- * before it did not. A heading or a question is answered by what follows it; an item or a row
- * brings the line that leads to it. */
+ * says decides nothing; it counts whole in the sentence itself, and less in the line that leads to
+ * it or in the headings above. The question may have lines before its last one (earlier questions
+ * of the conversation); their words count half. A sentence is chosen while it covers words that
+ * those before it did not; where the question asks for a figure, one that has figures is preferred.
+ * A heading or a question is answered by what follows it; an item or a row brings the line that
+ * leads to it. */
 #include <math.h>
 
 #include "base/buf.h"
@@ -25,6 +27,9 @@ enum {
 static const double enough_share = 0.3; /* of the question, for a first sentence */
 static const double more_share = 0.15;  /* that a further one must add */
 
+/* What a question can ask for beside words. */
+enum figure { FIGURE_NONE, FIGURE_ANY, FIGURE_MONEY, FIGURE_TIME };
+
 struct term {
     struct str word;
     double weight;
@@ -33,9 +38,11 @@ struct term {
 struct unit {
     size_t passage, at;     /* which sentence of which passage */
     struct str raw;         /* as it stands in the passage */
-    struct llm_words words; /* with those of what leads to it */
+    struct llm_words words; /* its own */
+    struct llm_words lead_words, heading_words;
     enum llm_sentence_kind kind;
-    ptrdiff_t lead; /* the unit that leads to it, or -1 */
+    ptrdiff_t lead;  /* the unit that leads to it, or -1 */
+    bool has_figure; /* of the kind that is asked for */
 };
 
 struct extractive {
@@ -47,6 +54,7 @@ struct extractive {
     size_t term_count;
     double total;
     bool covered[MAX_TERMS];
+    enum figure figure;
     bool *taken;
     size_t shown;
     bool listing; /* several items of one list are said */
@@ -76,9 +84,112 @@ static ptrdiff_t lead_of(const struct unit *units, size_t at, size_t first)
     return i >= (ptrdiff_t)first && leads(units[i].kind) ? i : -1;
 }
 
+static bool has_any(struct str folded, const char *const *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_find(folded, str_of(parts[i]), 0) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What kind of figure answers the question, if one does. Cues are parts of folded questions. */
+static enum figure figure_asked(struct str folded)
+{
+    static const char *const money[] = {
+        " how much ", " price",  " cost",  " fee ",     " was kostet", " preis",  " wie teuer ",
+        " precio",    " cuesta", " prix ", " coute",    " prezzo ",    " costa ", " preco",
+        " custa",     " prijs",  " cena ", " kosztuje", " cijena ",    " kosta "};
+    static const char *const time[] = {" how long ",    " wie lange ",        " cuanto tiempo ",
+                                       " cuanto tarda", " combien de temps ", " quanto tempo ",
+                                       " hoe lang ",    " jak dlugo ",        " koliko dugo "};
+    static const char *const any[] = {" how many ",
+                                      " how old ",
+                                      " how far ",
+                                      " what time ",
+                                      " when ",
+                                      " phone",
+                                      " wie viel",
+                                      " wieviel",
+                                      " wann ",
+                                      " cuanto",
+                                      " cuando ",
+                                      " combien ",
+                                      " quand ",
+                                      " quanto ",
+                                      " quando ",
+                                      " quanti ",
+                                      " hoeveel ",
+                                      " wanneer ",
+                                      " ile ",
+                                      " kiedy ",
+                                      " koliko ",
+                                      " kada ",
+                                      " \xD9\x83\xD9\x85 ",
+                                      " \xD9\x85\xD8\xAA\xD9\x8A "};
+    if (has_any(folded, time, COUNT(time))) {
+        return FIGURE_TIME;
+    }
+    if (has_any(folded, money, COUNT(money))) {
+        return FIGURE_MONEY;
+    }
+    return has_any(folded, any, COUNT(any)) ? FIGURE_ANY : FIGURE_NONE;
+}
+
+static bool has_digit(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] >= '0' && s.p[i] <= '9') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_figure(struct str s, struct str folded, enum figure f)
+{
+    static const char *const money[] = {"$",   "\xC2\xA3", "\xE2\x82\xAC", "EUR", "USD",
+                                        "GBP", "CHF",      "z\xC5\x82",    "kn"};
+    static const char *const time[] = {
+        " minute", " hour",   " day",   " week",  " month",    " year",    " stunde",
+        " tag",    " woche",  " monat", " jahr",  " jour",     " semaine", " mois ",
+        " dia",    " semana", " ano",   " giorn", " settiman", " mes",     " uur ",
+        " dag",    " dni",    " tyg",   " dan",   " tjed",     " working "};
+    switch (f) {
+    case FIGURE_NONE:
+        return false;
+    case FIGURE_MONEY:
+        return has_digit(s) && has_any(s, money, COUNT(money));
+    case FIGURE_TIME:
+        return has_digit(s) && has_any(folded, time, COUNT(time));
+    case FIGURE_ANY:
+        return has_digit(s);
+    }
+    return false;
+}
+
+static struct llm_words words_of(const struct extractive *x, struct str text)
+{
+    return llm_words_of(x->arena, llm_fold(x->arena, text));
+}
+
+/* How well the unit has the word: itself, by what leads to it, or by the headings above. */
+static double has_word(const struct unit *u, struct str word)
+{
+    if (llm_has_word(&u->words, word)) {
+        return 1.0;
+    }
+    if (llm_has_word(&u->lead_words, word)) {
+        return 0.95;
+    }
+    return llm_has_word(&u->heading_words, word) ? 0.85 : 0;
+}
+
 static void add_passage(struct extractive *x, size_t number)
 {
     const struct str text = x->rq->passages[number].text;
+    const struct llm_words heading = words_of(x, x->rq->passages[number].heading);
     size_t count = 0;
     const struct llm_sentence *s = llm_sentences(x->arena, text, &count);
     struct unit *units = arena_many(x->arena, struct unit, x->unit_count + count + 1);
@@ -93,9 +204,10 @@ static void add_passage(struct extractive *x, size_t number)
         u->raw = str_sub(text, s[i].start, s[i].end - s[i].start);
         u->lead = lead_of(units, first + i, first);
         const struct str lead = u->lead < 0 ? (struct str){"", 0} : units[u->lead].raw;
-        const struct str both =
-            str_fmt(x->arena, STR_FMT " " STR_FMT, STR_ARG(lead), STR_ARG(u->raw));
-        u->words = llm_words_of(x->arena, llm_fold(x->arena, both));
+        u->words = words_of(x, u->raw);
+        u->has_figure = has_figure(u->raw, llm_fold(x->arena, u->raw), x->figure);
+        u->lead_words = words_of(x, lead);
+        u->heading_words = heading;
     }
 }
 
@@ -104,7 +216,7 @@ static double rarity(const struct extractive *x, struct str word)
 {
     size_t has = 0;
     for (size_t i = 0; i < x->unit_count; i++) {
-        has += llm_has_word(&x->units[i].words, word);
+        has += has_word(&x->units[i], word) > 0;
     }
     return has ? log(1.0 + (double)x->unit_count / (double)has) : 0;
 }
@@ -142,14 +254,14 @@ static double gain(const struct extractive *x, const struct unit *u)
 {
     double sum = 0;
     for (size_t i = 0; i < x->term_count; i++) {
-        if (!x->covered[i] && llm_has_word(&u->words, x->terms[i].word)) {
-            sum += x->terms[i].weight;
-        }
+        sum += x->covered[i] ? 0 : x->terms[i].weight * has_word(u, x->terms[i].word);
     }
     const double share = sum / x->total;
-    const double length = (double)u->words.count / 400.0;
-    return share > 0 ? share * (1.0 - 0.02 * (double)u->passage) - (length < 0.1 ? length : 0.1)
-                     : 0;
+    const double length = (double)u->words.count / 150.0;
+    const double figure = u->has_figure ? 0.15 : 0;
+    return share > 0
+               ? share * (1.0 - 0.02 * (double)u->passage) + figure - (length < 0.2 ? length : 0.2)
+               : 0;
 }
 
 /* "Product: Grinder – Price: £45" from the head of the table and the row. */
@@ -210,7 +322,7 @@ static void say(struct extractive *x, size_t at, bool own_line)
 static void cover(struct extractive *x, const struct unit *u)
 {
     for (size_t i = 0; i < x->term_count; i++) {
-        x->covered[i] |= llm_has_word(&u->words, x->terms[i].word);
+        x->covered[i] |= has_word(u, x->terms[i].word) > 0;
     }
 }
 
@@ -269,7 +381,7 @@ static bool lead_is_asked(const struct extractive *x, const struct unit *u)
     }
     for (size_t i = 0; i < x->term_count; i++) {
         if (llm_has_word(&u->words, x->terms[i].word) &&
-            !llm_has_word(&x->units[u->lead].words, x->terms[i].word)) {
+            !llm_has_word(&u->lead_words, x->terms[i].word)) {
             return false;
         }
     }
@@ -306,6 +418,7 @@ static enum err answer(struct cx *cx, struct net_client *net, const struct llm_r
     *ret = (struct llm_answer){.finish_reason = STR("stop"), .model = STR("extractive")};
     ret->usage.attempts = 1;
     if (rq->known) {
+        x.figure = figure_asked(llm_fold(cx->arena, rq->question));
         for (size_t i = 0; i < rq->passage_count; i++) {
             add_passage(&x, i);
         }

@@ -92,8 +92,7 @@ static enum err read_choices(struct cx *cx, const json_t *choices, struct llm_fr
     if (!json_is_array(choices)) {
         return garbage(cx, "choices that are no list");
     }
-    json_array_foreach(choices, i, choice)
-    {
+    json_array_foreach (choices, i, choice) {
         if (json_get_i64(choice, "index", 0) == 0) {
             return read_choice(cx, choice, ret);
         }

@@ -8,6 +8,7 @@ enum {
     FOLD_MAX = 8, /* code points that one code point can become */
     SAME_PREFIX = 4,
     SAME_REST = 4,
+    LONG_WORD = 6, /* from which on a typing error is forgiven */
 };
 
 /* Folded, apart by blanks. */
@@ -17,7 +18,7 @@ static const char small_words[] =
     "its just ll m me my no nor not of on or our ours please re s she should so some such t than "
     "that the their them then there these they this those to too us ve very was we were what when "
     "where which while who whom why will with would you your yours tell know want need much many "
-    "hello hi hey thanks thank "
+    "hello hi hey thanks thank take takes took get gets give gives go goes make makes "
     " aber alle als am an auch auf aus bei bin bis bist da das dass dein deine dem den der des "
     "dich "
     "die dies diese dieser dir du ein eine einem einen einer eines er es euch euer fur hat habe "
@@ -198,8 +199,7 @@ struct llm_words llm_content_words(struct arena *a, struct str folded)
     struct llm_words w = llm_words_of(a, folded);
     size_t keep = 0;
     for (size_t i = 0; i < w.count; i++) {
-        const bool bare = w.items[i].n == 1 && !is_digit(w.items[i].p[0]);
-        bool seen = bare || is_small(w.items[i]);
+        bool seen = is_small(w.items[i]);
         for (size_t k = 0; k < keep && !seen; k++) {
             seen = str_eq(w.items[k], w.items[i]);
         }
@@ -211,6 +211,28 @@ struct llm_words llm_content_words(struct arena *a, struct str folded)
     return w;
 }
 
+/* One letter too many, too few, wrong, or two in the wrong order. Only ASCII words: the others have
+ * letters of several bytes. */
+static bool is_typing_error(struct str a, struct str b)
+{
+    size_t at = 0;
+    if (a.n < LONG_WORD || b.n < LONG_WORD || a.n > b.n + 1 || b.n > a.n + 1) {
+        return false;
+    }
+    while (at < a.n && at < b.n && a.p[at] == b.p[at]) {
+        at++;
+    }
+    const struct str x = str_sub(a, at, a.n);
+    const struct str y = str_sub(b, at, b.n);
+    if (x.n != y.n) {
+        const struct str longer = x.n > y.n ? x : y;
+        return str_eq(str_sub(longer, 1, longer.n), x.n > y.n ? y : x);
+    }
+    const bool swapped = x.n >= 2 && x.p[0] == y.p[1] && x.p[1] == y.p[0] &&
+                         str_eq(str_sub(x, 2, x.n), str_sub(y, 2, y.n));
+    return swapped || str_eq(str_sub(x, 1, x.n), str_sub(y, 1, y.n));
+}
+
 bool llm_same_word(struct str a, struct str b)
 {
     size_t same = 0;
@@ -220,8 +242,9 @@ bool llm_same_word(struct str a, struct str b)
     if (same == a.n && same == b.n) {
         return true;
     }
-    return same >= SAME_PREFIX && !is_digit(a.p[0]) && a.n - same <= SAME_REST &&
-           b.n - same <= SAME_REST;
+    const bool begins_alike =
+        same >= SAME_PREFIX && a.n - same <= SAME_REST && b.n - same <= SAME_REST;
+    return !is_digit(a.p[0]) && (begins_alike || is_typing_error(a, b));
 }
 
 bool llm_has_word(const struct llm_words *words, struct str w)

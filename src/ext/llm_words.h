@@ -25,8 +25,8 @@ struct llm_words llm_words_of(struct arena *a, struct str folded);
  * prepositions, question words …) of the house's languages, each once. */
 struct llm_words llm_content_words(struct arena *a, struct str folded);
 
-/* Whether two folded words are forms of one: the same, or alike in their beginning ("return",
- * "returns", "returned"). */
+/* Whether two folded words are forms of one: the same, alike in their beginning ("return",
+ * "returns", "returned"), or long and one typing error apart ("puncture", "pucnture"). */
 bool llm_same_word(struct str a, struct str b);
 
 /* Whether one of the words is a form of w. */

@@ -23,6 +23,7 @@ struct gate_in {
     struct str *reason; /* for GATE_SILENT and GATE_HANDOVER */
 };
 
+/* What is to be done with the messages; *in->reason is set for GATE_SILENT and GATE_HANDOVER. */
 enum gate_verdict assistant_gate(struct arena *a, const struct gate_in *in);
 
 #endif

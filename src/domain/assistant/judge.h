@@ -47,6 +47,8 @@ struct judgement {
     const char *level;
 };
 
+/* Everything in the arena. The order of action: what the model asks for, not knowing, confidence.
+ */
 struct judgement judge(struct arena *a, const struct judge_in *in);
 
 /* high from 0.8, medium from 0.6, low from 0.4, very_low below. */

@@ -118,8 +118,14 @@ static struct llm_request request_of(const struct work *w)
 {
     struct llm_passage *passages = arena_many(w->cx->arena, struct llm_passage, w->found.count + 1);
     for (size_t i = 0; i < w->found.count; i++) {
-        passages[i] = (struct llm_passage){(int)i + 1, w->found.passages[i].text,
-                                           w->found.passages[i].coverage};
+        const struct passage *p = &w->found.passages[i];
+        passages[i] = (struct llm_passage){
+            .number = (int)i + 1,
+            .heading = str_fmt(w->cx->arena, STR_FMT " " STR_FMT, STR_ARG(p->document_name),
+                               STR_ARG(p->heading)),
+            .text = p->text,
+            .coverage = p->coverage,
+        };
     }
     return (struct llm_request){
         .messages = w->prompt.messages,

@@ -206,8 +206,7 @@ static enum err read_signals(struct cx *cx, struct str text, struct turn *t)
     size_t i = 0;
     TRY(parse_list(cx, text, &list));
     t->signals = arena_many(cx->arena, struct signal_value, json_array_size(list) + 1);
-    json_array_foreach(list, i, v)
-    {
+    json_array_foreach (list, i, v) {
         t->signals[t->signal_count++] = (struct signal_value){
             json_get_str(v, "name"), json_get_f64(v, "value", 0), json_get_f64(v, "weight", 0)};
     }
@@ -221,8 +220,7 @@ static enum err read_citations(struct cx *cx, struct str text, struct turn *t)
     size_t i = 0;
     TRY(parse_list(cx, text, &list));
     t->citations = arena_many(cx->arena, struct citation, json_array_size(list) + 1);
-    json_array_foreach(list, i, v)
-    {
+    json_array_foreach (list, i, v) {
         struct citation *c = &t->citations[t->citation_count++];
         *c = (struct citation){
             .document_name = json_get_str(v, "documentName"),
