@@ -44,7 +44,11 @@ static void settle(struct extract_out *o)
         buf_cstr(&o->text, signs[o->pending]);
     }
     o->pending = EXTRACT_NONE;
-    buf_add(&o->text, o->prefix, o->prefix_n);
+    size_t skip = 0; /* no indentation at the very start */
+    while (!o->text.n && skip < o->prefix_n && o->prefix[skip] == ' ') {
+        skip++;
+    }
+    buf_add(&o->text, o->prefix + skip, o->prefix_n - skip);
     o->prefix_n = 0;
     if (o->level && o->heading_start == SIZE_MAX) {
         o->heading_start = o->text.n;
@@ -139,10 +143,13 @@ void extract_out_code(struct extract_out *o, struct str s)
             extract_out_break(o, o->pending == EXTRACT_LINE ? EXTRACT_BLOCK : EXTRACT_LINE);
             continue;
         }
-        if (!o->flat && o->text.n) {
-            put(o, line.p, indent);
+        const bool marked = o->prefix_n; /* by the item that the code stands in */
+        if (!o->flat && !marked && o->text.n) {
+            o->prefix_n = indent < sizeof(o->prefix) ? indent : sizeof(o->prefix);
+            memcpy(o->prefix, line.p, o->prefix_n);
         }
         extract_out_words(o, str_sub(line, indent, line.n));
+        o->prefix_n = marked ? o->prefix_n : 0;
         extract_out_break(o, EXTRACT_LINE);
     }
 }

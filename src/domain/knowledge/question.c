@@ -232,6 +232,54 @@ static enum err look_near(struct reader *r, const struct query_word *k, struct s
     return ERR_OK;
 }
 
+/* The word with the letter at i swapped with the next, or left out. */
+static struct str repaired(struct arena *a, struct str word, size_t i, bool swap)
+{
+    char *p = arena_dup(a, word.p, word.n);
+    if (swap) {
+        p[i] = word.p[i + 1];
+        p[i + 1] = word.p[i];
+        return (struct str){p, word.n};
+    }
+    memmove(p + i, p + i + 1, word.n - i - 1);
+    return (struct str){p, word.n - 1};
+}
+
+static bool is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] >= 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A slip near a word's ending hides the ending from the stemmer, so the word is mended before it is
+ * stemmed: "returend", "openning". */
+static enum err try_mended(struct reader *r, const struct query_word *k, struct terms *t,
+                           struct question_word *w)
+{
+    struct near_best best = {};
+    for (size_t i = 0; i + 1 < 2 * k->surface.n; i++) {
+        const bool swap = i + 1 < k->surface.n;
+        const struct str word =
+            repaired(r->arena, k->surface, swap ? i : i + 1 - k->surface.n, swap);
+        const struct str term = terms_stem(t, r->arena, word);
+        int64_t df;
+        TRY(df_of(r, term, &df));
+        if (df > best.df) {
+            best = (struct near_best){.term = term, .df = df};
+        }
+    }
+    if (best.df) {
+        add_alt(w, best.term);
+        w->df = best.df;
+        w->trust = slip_trust;
+    }
+    return ERR_OK;
+}
+
 /* Among the terms that begin with the same two letters, or with these the other way round. */
 static enum err try_slips(struct reader *r, size_t token, struct question_word *w)
 {
@@ -240,9 +288,17 @@ static enum err try_slips(struct reader *r, size_t token, struct question_word *
         return ERR_OK;
     }
     const struct str word = k->alts[0];
+    if (k->surface.n >= MIN_WORD && is_ascii(k->surface)) {
+        struct terms *t = terms_new(r->language_count ? r->languages[0] : r->q->language);
+        const enum err e = try_mended(r, k, t, w);
+        terms_free(&t);
+        if (e || w->df) {
+            return e;
+        }
+    }
     const int slips = word.n >= MIN_SLIPS ? 2 : 1;
     struct near_best best = {.slips = slips + 1};
-    if (word.n < MIN_SLIP || (unsigned char)word.p[0] >= 0x80 || (unsigned char)word.p[1] >= 0x80) {
+    if (word.n < MIN_SLIP || !is_ascii(str_sub(word, 0, 2))) {
         return ERR_OK;
     }
     const char swapped[2] = {word.p[1], word.p[0]};
@@ -275,14 +331,13 @@ static void keep(struct reader *r, struct question_word *w)
     q->words[q->count++] = *w;
 }
 
-/* A part number that no text has whole: its pieces, of which those with digits must be there. */
+/* A part number that no text has whole: its pieces, all of which must be there. */
 static enum err keep_pieces(struct reader *r, size_t token)
 {
     const struct query_word *k = &r->words[0][token];
     for (size_t i = 0; i < k->piece_count; i++) {
         struct question_word w = {
-            .trust = 1, .position = token, .surface = k->pieces[i], .number = true};
-        w.required = k->pieces[i].p[0] >= '0' && k->pieces[i].p[0] <= '9';
+            .trust = 1, .position = token, .surface = k->pieces[i], .required = true};
         TRY(try_alt(r, &w, k->pieces[i]));
         keep(r, &w);
     }

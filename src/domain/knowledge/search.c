@@ -132,11 +132,28 @@ static enum err read_best(struct db_tx *tx, const struct question *q, const stru
     return ERR_OK;
 }
 
-/* Every word that must be there is. */
-static bool has_required(const struct question *q, uint64_t has)
+/* The words of one part number, as bits: all its pieces, where no text has it whole. */
+static uint64_t part_words(const struct question *q, size_t first)
+{
+    uint64_t bits = 0;
+    for (size_t i = first; i < q->count; i++) {
+        if (q->words[i].required && q->words[i].position == q->words[first].position) {
+            bits |= UINT64_C(1) << i;
+        }
+    }
+    return bits;
+}
+
+/* Every part number of the question is in one of the passages, with all its pieces. */
+static bool has_parts(const struct question *q, const struct found *f, size_t n)
 {
     for (size_t i = 0; i < q->count; i++) {
-        if (q->words[i].required && !(has >> i & 1)) {
+        const uint64_t part = q->words[i].required ? part_words(q, i) : 0;
+        bool is = !part;
+        for (size_t k = 0; k < n && !is; k++) {
+            is = (f[k].has & part) == part;
+        }
+        if (!is) {
             return false;
         }
     }
@@ -156,7 +173,7 @@ static void judge(const struct question *q, const struct found *f, size_t n,
     ret->margin = n == 0 ? 0 : n == 1 ? 1 : 1 - f[1].passage.score / f[0].passage.score;
     /* One passage must carry most of what all of them cover: words scattered over a shop's pages
      * are no answer. */
-    ret->known = n > 0 && q->count > 0 && has_required(q, has) &&
+    ret->known = n > 0 && q->count > 0 && has_parts(q, f, n) &&
                  (ret->coverage + best) / 2 >= conf.search_min_coverage;
 }
 

@@ -94,8 +94,9 @@ static struct str joined(const struct token *k, size_t count, const char *betwee
         if (i && *between) {
             ret[n++] = *between;
         }
-        memcpy(ret + n, piece.p, piece.n);
-        n += piece.n;
+        for (size_t j = 0; j < piece.n; j++) {
+            ret[n++] = piece.p[j];
+        }
     }
     return (struct str){ret, n};
 }
@@ -208,8 +209,15 @@ size_t terms_index(struct terms *t, struct str text, struct buf *out)
 {
     struct text_sink s = {.sink.put = put_text, .out = out};
     struct token k;
+    bool after_number = false;
     for (size_t at = 0; token_next(text, &at, &k);) {
-        put_token(t, &k, &s.sink);
+        if (after_number && k.kind == TOKEN_WORD && k.end - k.start == 1) {
+            char buf[FOLD_MAX];
+            s.sink.put(&s.sink, fold(k.pieces[0], true, buf)); /* "KL 2047 B" */
+        } else {
+            put_token(t, &k, &s.sink);
+        }
+        after_number = k.kind == TOKEN_NUMBER;
     }
     return s.count;
 }
