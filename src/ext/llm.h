@@ -15,8 +15,8 @@ struct llm_message {
 
 /* A passage as the extractive provider needs it; others read it out of the messages. */
 struct llm_passage {
-    int number;          /* as cited: 1 … */
-    struct str heading;  /* what it is about: the document's name and the headings above it */
+    int number;         /* as cited: 1 … */
+    struct str heading; /* what it is about: the document's name and the headings above it */
     struct str text;
     double coverage;
 };

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/metric.h"
+#include "db/db_fault.h"
 #include "domain/assistant/policy.h"
 #include "domain/assistant/turn_fixture.h"
 
@@ -496,6 +497,32 @@ static void gives_up_when_cancelled(void **state)
     assert_int_equal(turn_number("SELECT count(*) FROM turns"), 0);
 }
 
+enum { IO_ERROR_OF_SYNC = 1034 }; /* SQLite's number for it */
+
+static void fail_next_sync(void)
+{
+    db_fault_at(DB_FAULT_SYNC, 1, IO_ERROR_OF_SYNC, false);
+}
+
+/* A commit that dies is run again with the answer that is there: the model is not asked twice. */
+static void a_dead_batch_does_not_lose_the_answer(void **state)
+{
+    (void)state;
+    turn_document("returns.md", returns);
+    turn_use_model();
+    (void)turn_says("text", "How many days for a bicycle return?");
+    tf.script.answer = "You have 14 days. [1: \"returned within 14 days\"]";
+    tf.script.during = fail_next_sync;
+    const struct turn t = turn_now();
+    assert_true(db_fault_fired());
+    assert_int_equal(tf.script.calls, 1);
+    assert_true(has(t.reply, "14 days"));
+    assert_int_equal(turn_number("SELECT count(*) FROM turns"), 1);
+    assert_int_equal(turn_number("SELECT count(*) FROM messages WHERE direction = 'outbound'"), 1);
+    assert_int_equal(turn_number("SELECT count(*) FROM events WHERE type = 'turn.completed'"), 1);
+    turn_replays();
+}
+
 #define TURN_TEST(name) cmocka_unit_test_setup_teardown(name, turn_setup, turn_teardown)
 
 int main(void)
@@ -524,6 +551,8 @@ int main(void)
         TURN_TEST(replay_says_what_is_missing),
         TURN_TEST(a_disabled_assistant_is_silent),
         TURN_TEST(gives_up_when_cancelled),
+        TURN_TEST(a_dead_batch_does_not_lose_the_answer),
     };
+    db_fault_install();
     return cmocka_run_group_tests_name("turn", tests, NULL, NULL);
 }
