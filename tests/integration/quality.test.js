@@ -1,14 +1,16 @@
 /* Retrieval and answers on the demo shop's questions. Each group has a floor, which is what was
  * reached when the figures were last looked at; a change that loses questions shows here, by name. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { Metachat } from '../lib/metachat.js';
+import { fileScope } from '../lib/scratch.js';
 import { openShop, plain, questions } from '../lib/shop.js';
 
+const scope = fileScope();
 let shop;
 
 before(async () => {
-  const mc = await Metachat.start({ after });
+  const mc = await Metachat.start(scope);
   shop = await openShop(mc);
 });
 

@@ -1,14 +1,16 @@
 /* The main job from end to end: a key, a document, a question, its answer in every form. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { Metachat } from '../lib/metachat.js';
+import { fileScope } from '../lib/scratch.js';
 
+const scope = fileScope();
 let mc;
 let shop;
 const hours = '# Opening hours\n\nOn Saturday the shop opens at 9:00 and closes at 17:00.\n';
 
 before(async () => {
-  mc = await Metachat.start({ after });
+  mc = await Metachat.start(scope);
   shop = await mc.tenant('Smoke');
 });
 

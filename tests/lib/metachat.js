@@ -4,7 +4,7 @@
  *     const shop = await mc.tenant('Shop');          an Api with a key of that tenant
  *     const answer = await shop.chat('When do you open?');
  *
- * scope is anything with after(fn): a test's context, or {after} from node:test for a whole file.
+ * scope is anything with after(fn): a test's context, or fileScope() for a whole file.
  * Environment: METACHAT_BIN (build/metachat). */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';

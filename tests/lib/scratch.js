@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 
 /** A new empty folder, removed when the scope (anything with after(fn)) ends. */
 export async function scratchFolder(scope) {
@@ -21,4 +22,14 @@ export function freePort() {
       probe.close(() => resolve(port));
     });
   });
+}
+
+/** The scope of a whole file, for what before() makes: an after() that is called inside of before()
+ * runs as soon as before() is over. Call it at the top of the file. */
+export function fileScope() {
+  const ends = [];
+  after(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  return { after: (end) => ends.push(end) };
 }

@@ -1,0 +1,38 @@
+/* The database file as an onlooker reads it, beside the server or without one. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { waitFor } from './wait.js';
+
+/** Rows of a SELECT, as objects; blobs come as hex() makes them. */
+export function query(mc, sql) {
+  return new Promise((done, fail) => {
+    const args = ['-readonly', '-json', '-cmd', '.timeout 5000', join(mc.data, 'metachat.db'), sql];
+    execFile('sqlite3', args, { maxBuffer: 64 << 20 }, (error, stdout) => {
+      if (error) fail(error);
+      else done(stdout.trim() ? JSON.parse(stdout) : []);
+    });
+  });
+}
+
+/** The only value of a SELECT. */
+export async function value(mc, sql) {
+  const [row] = await query(mc, sql);
+  return row && Object.values(row)[0];
+}
+
+export const hex = (id) => `x'${id.replaceAll('-', '')}'`;
+
+const ours = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'chunks_fts%'";
+
+/** How many rows each table has. */
+export async function rowCounts(mc) {
+  const tables = (await query(mc, ours)).map((row) => row.name);
+  const counts = tables.map((name) => `SELECT '${name}' AS name, count(*) AS n FROM ${name}`);
+  const rows = await query(mc, counts.join(' UNION ALL '));
+  return Object.fromEntries(rows.map(({ name, n }) => [name, n]));
+}
+
+/** Waits until no job is waiting or running. */
+export function quiet(mc) {
+  return waitFor('the jobs to be done', async () => (await value(mc, "SELECT count(*) FROM jobs WHERE state <> 'dead'")) === 0);
+}
