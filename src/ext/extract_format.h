@@ -6,8 +6,13 @@
 #include "ext/extract_heap.h"
 #include "ext/extract_out.h"
 
+/* text/plain: lines and empty lines stay. */
 enum err extract_plain(struct cx *cx, struct str text, struct extract_out *out);
+
+/* text/markdown; also tables, and pieces of HTML. */
 enum err extract_markdown(struct cx *cx, struct str text, struct extract_out *out);
+
+/* text/html: the main text of the page, its title and language. */
 enum err extract_html(struct cx *cx, struct str text, struct extract_out *out);
 
 /* Within a run of heap: the text of a piece of HTML, as it may stand in Markdown. */

@@ -51,7 +51,9 @@ void extract_out_cell(struct extract_out *o);
 /* The title, if there is none yet: white space folded, cut to a bound. */
 void extract_out_title(struct extract_out *o, struct str s);
 
+/* Words between these are a heading; one within another is part of it. An empty one is none. */
 void extract_out_heading_begin(struct extract_out *o, int level);
+/* See above; without a heading that is open, nothing. */
 void extract_out_heading_end(struct extract_out *o);
 
 #endif

@@ -44,7 +44,8 @@ struct document_in {
 
 /* Checks name, size (conf.document_max_bytes: PAYLOAD_TOO_LARGE), type by content and in agreement
  * with name and declaration (UNSUPPORTED_MEDIA_TYPE), and stores the bytes as a blob. No
- * transaction may be open. */
+ * transaction may be open (it makes a short one of its own). Path parts of the name are taken off.
+ * The type is decided as ext/extract.h says. Refused bytes are nowhere stored. */
 struct document_upload {
     struct document_in in;
     struct blob_name blob;
@@ -74,7 +75,9 @@ struct document_filter {
 enum err document_list(struct db_tx *tx, const struct document_filter *filter,
                        struct document **ret, size_t *ret_count);
 
-/* Rename, change metadata, or mark as stale (document.stale with the reason). */
+/* Rename, change metadata, or mark as stale (only a ready one: CONFLICT; document.stale with the
+ * reason). A new name or title weighs in searches from the next reading on. VALIDATION_ERROR by
+ * field. */
 struct document_change {
     struct str name, status, reason, title, source_url, author, category, language, tags;
     bool has_name, has_status, has_reason, has_title, has_source_url, has_author, has_category,
@@ -83,7 +86,8 @@ struct document_change {
 enum err document_update(struct db_tx *tx, struct document_id id,
                          const struct document_change *change, struct document *ret);
 
-/* Reads the stored bytes again: pending, with the job. */
+/* Reads the stored bytes again, as a new version (what was cited of the old text stays true):
+ * pending, with the job. */
 enum err document_reprocess(struct db_tx *tx, struct document_id id, struct document *ret);
 
 /* Gone at once for search, lists and gets; its rows go in small steps by the job "document.purge".

@@ -22,6 +22,7 @@ struct document document_read(const struct db_rows *rows, size_t i);
 enum err document_event(struct db_tx *tx, enum event_type type, const struct document *d,
                         struct str error);
 
+/* Adds a job of this kind in the document's lane; due_us 0: now. */
 enum err document_job(struct db_tx *tx, struct document_id id, const char *kind, int64_t due_us);
 
 /* One field of metadata; the document's JSON object. Empty when it is not set. */

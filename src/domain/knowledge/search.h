@@ -32,7 +32,8 @@ struct search_result {
     size_t count;
     double coverage; /* of the question by all of them together, 0-1 */
     double margin;   /* how far the first stands above the rest, 0-1 */
-    bool known; /* coverage reaches conf.search_min_coverage, and there is a content word at all */
+    bool known; /* the mean of coverage and the best passage's own reaches conf.search_min_coverage,
+                   there is a content word at all, and every part number of the question is there */
     size_t candidates;   /* that were scored */
     struct str language; /* as used */
 };
