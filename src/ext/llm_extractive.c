@@ -26,6 +26,7 @@ enum {
 
 static const double enough_share = 0.3; /* of the question, for a first sentence */
 static const double more_share = 0.15;  /* that a further one must add */
+static const double figure_bonus = 0.15;
 
 /* What a question can ask for beside words. */
 enum figure { FIGURE_NONE, FIGURE_ANY, FIGURE_MONEY, FIGURE_TIME };
@@ -258,10 +259,7 @@ static double gain(const struct extractive *x, const struct unit *u)
     }
     const double share = sum / x->total;
     const double length = (double)u->words.count / 150.0;
-    const double figure = u->has_figure ? 0.15 : 0;
-    return share > 0
-               ? share * (1.0 - 0.02 * (double)u->passage) + figure - (length < 0.2 ? length : 0.2)
-               : 0;
+    return share * (1.0 - 0.02 * (double)u->passage) - (length < 0.2 ? length : 0.2);
 }
 
 /* "Product: Grinder – Price: £45" from the head of the table and the row. */
@@ -362,10 +360,14 @@ static void say_what_follows(struct extractive *x, size_t lead)
 static ptrdiff_t choose(const struct extractive *x, double *ret_gain)
 {
     ptrdiff_t best = -1;
+    double best_rank = 0;
     for (size_t i = 0; i < x->unit_count; i++) {
-        const double g = gain(x, &x->units[i]);
-        if (!x->taken[i] && !leads(x->units[i].kind) && g > *ret_gain) {
+        const struct unit *u = &x->units[i];
+        const double g = gain(x, u);
+        const double rank = g + (u->has_figure ? figure_bonus : 0);
+        if (!x->taken[i] && !leads(u->kind) && g > 0 && rank > best_rank) {
             best = (ptrdiff_t)i;
+            best_rank = rank;
             *ret_gain = g;
         }
     }
