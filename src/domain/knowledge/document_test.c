@@ -199,7 +199,7 @@ static void in_write(struct cx *cx, struct db_tx **tx)
     knowledge_fixture_check(cx, db_begin_write(cx, tx), "begin");
 }
 
-static void delete (struct cx *cx, struct document_id id)
+static void delete_one(struct cx *cx, struct document_id id)
 {
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     in_write(cx, &tx);
@@ -213,7 +213,7 @@ static void test_delete(void **state)
     SCOPED(cx_end) struct cx cx = knowledge_fixture_cx(f);
     const struct document d = upload_and_read(f, &cx, "z.txt", "The zeppelin lands at noon.");
     assert_int_equal(knowledge_fixture_search(f, &cx, "zeppelin", 5).count, 1);
-    delete (&cx, d.id);
+    delete_one(&cx, d.id);
     assert_int_equal(knowledge_fixture_search(f, &cx, "zeppelin", 5).count, 0);
     (void)knowledge_fixture_work(f);
     assert_int_equal(
@@ -301,7 +301,10 @@ static void test_update_and_list(void **state)
     }
     struct document_version *versions;
     size_t count;
-    knowledge_fixture_check(&cx, document_versions(tx, d.id, &versions, &count), "versions");
+    knowledge_fixture_check(&cx, document_versions(tx, d.id, 2, 10, &versions, &count), "versions");
+    assert_int_equal(count, 1);
+    assert_int_equal(versions[0].version, 1);
+    knowledge_fixture_check(&cx, document_versions(tx, d.id, 0, 10, &versions, &count), "versions");
     assert_int_equal(count, 2);
     assert_int_equal(versions[0].version, 2);
     assert_int_equal(versions[0].sha256.n, 64);
@@ -314,7 +317,7 @@ static void test_sweep(void **state)
     SCOPED(cx_end) struct cx cx = knowledge_fixture_cx(f);
     const struct document gone = upload_and_read(f, &cx, "gone.txt", "A page about narwhals.");
     const struct document lost = upload(f, &cx, "lost.txt", "A lost page about walruses.");
-    delete (&cx, gone.id);
+    delete_one(&cx, gone.id);
     db_fixture_script(&f->db, "DELETE FROM jobs; UPDATE documents SET updated_us = 1 "
                               "WHERE name IN ('lost.txt', 'gone.txt'); UPDATE documents "
                               "SET status = 'processing' WHERE name = 'lost.txt'");
@@ -334,7 +337,7 @@ static void test_files(void **state)
     SCOPED(cx_end) struct cx cx = knowledge_fixture_cx(f);
     const struct document a = upload_and_read(f, &cx, "a.txt", "Same words about otters.");
     const struct document b = upload_and_read(f, &cx, "b.txt", "Same words about otters.");
-    delete (&cx, a.id);
+    delete_one(&cx, a.id);
     (void)knowledge_fixture_work(f);
     db_fixture_script(&f->db, "UPDATE document_files SET used_us = 1; UPDATE jobs SET due_us = 1");
     (void)knowledge_fixture_work(f);
@@ -343,7 +346,7 @@ static void test_files(void **state)
     struct str name;
     knowledge_fixture_check(&cx, document_content(&cx, f->blobs, b.id, &bytes, &mime, &name),
                             "file");
-    delete (&cx, b.id);
+    delete_one(&cx, b.id);
     (void)knowledge_fixture_work(f);
     struct blob_name blob = {};
     const struct str sha = STR("Same words about otters.");
@@ -406,8 +409,10 @@ static void test_delete_while_processing(void **state)
                                          "AND name = 'q.txt' AND deleted_us IS NULL") == 0) {
             sched_yield();
         }
-        delete (&cx, d.id);
+        delete_one(&cx, d.id);
+        const int64_t left = rows_of(f);
         assert_int_equal(pthread_join(t, NULL), 0);
+        assert_int_equal(rows_of(f), left); /* none written after the delete */
         (void)knowledge_fixture_work(f);
         assert_int_equal(rows_of(f), 0);
     }
