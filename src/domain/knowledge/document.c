@@ -20,8 +20,8 @@ static const struct db_stmt update_one = DB_TENANT_SQL(
     "updated_us = $8 WHERE " LIVE " AND id = $2");
 static const struct db_stmt select_versions = DB_TENANT_SQL(
     "SELECT v.version, v.size, v.mime_type, v.sha256, v.status, v.error, v.created_us "
-    "FROM document_versions v WHERE v.tenant_id = $1 AND v.document_id = $2 "
-    "ORDER BY v.version DESC");
+    "FROM document_versions v WHERE v.tenant_id = $1 AND v.document_id = $2 AND v.version < $3 "
+    "ORDER BY v.version DESC LIMIT $4");
 static const struct db_stmt select_chunks = DB_TENANT_SQL(
     "SELECT id, version, position, start_at, end_at, heading, language, text FROM chunks "
     "WHERE tenant_id = $1 AND document_id = $2 AND version = $3 AND position >= $4 "
@@ -217,14 +217,16 @@ enum err document_update(struct db_tx *tx, struct document_id id,
     return ERR_OK;
 }
 
-enum err document_versions(struct db_tx *tx, struct document_id id, struct document_version **ret,
-                           size_t *ret_count)
+enum err document_versions(struct db_tx *tx, struct document_id id, int64_t below, size_t limit,
+                           struct document_version **ret, size_t *ret_count)
 {
     struct arena *a = db_tx_cx(tx)->arena;
     struct document d;
     TRY(document_get(tx, id, &d));
     struct db_rows rows;
-    TRY(db_query(tx, &select_versions, DB_ARGS(DB_ID(id.v)), &rows));
+    TRY(db_query(tx, &select_versions,
+                 DB_ARGS(DB_ID(id.v), DB_INT(below ? below : INT64_MAX), DB_INT((int64_t)limit)),
+                 &rows));
     *ret = arena_many(a, struct document_version, rows.count);
     *ret_count = rows.count;
     for (size_t i = 0; i < rows.count; i++) {

@@ -104,8 +104,9 @@ struct document_version {
     struct str error;
     int64_t created_us;
 };
-enum err document_versions(struct db_tx *tx, struct document_id id, struct document_version **ret,
-                           size_t *ret_count);
+/* A page, newest first; below: the last version of the page before it, or 0. */
+enum err document_versions(struct db_tx *tx, struct document_id id, int64_t below, size_t limit,
+                           struct document_version **ret, size_t *ret_count);
 
 struct chunk {
     struct uuid id;
