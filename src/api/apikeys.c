@@ -30,17 +30,26 @@ static struct key_view view(const struct apikey *k, struct str secret)
 
 static enum err keys_get(struct req *r)
 {
+    struct apikey_id before = {};
     struct apikey *rows = NULL;
     size_t n = 0;
+    bool has = false;
+    int64_t sort = 0;
+    TRY(req_cursor(r, &has, &sort, &before.v));
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_read(&r->cx, &tx));
-    TRY(apikey_list(tx, &rows, &n));
+    TRY(apikey_list(tx, before, (size_t)r->limit + 1, &rows, &n));
     TRY(db_commit(tx));
+    struct str next = {};
+    if (n > (size_t)r->limit) {
+        n = (size_t)r->limit;
+        next = req_make_cursor(r, rows[n - 1].created_us, rows[n - 1].id.v);
+    }
     struct key_view *views = arena_many(r->cx.arena, struct key_view, n);
     for (size_t i = 0; i < n; i++) {
         views[i] = view(&rows[i], (struct str){});
     }
-    return req_reply_list(r, (struct list){views, n}, (struct str){});
+    return req_reply_list(r, (struct list){views, n}, next);
 }
 
 struct key_body {

@@ -203,18 +203,26 @@ static enum err document_post(struct req *r)
     return upload(r, (struct document_id){}, 201);
 }
 
+static enum err find_document(struct req *r, struct document *ret)
+{
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_read(&r->cx, &tx));
+    TRY(document_get(tx, (struct document_id){req_id(r, 0)}, ret));
+    return db_commit(tx);
+}
+
+/* Looked for before the bytes are kept: nothing is stored for a document that is not there. */
 static enum err content_put(struct req *r)
 {
-    return upload(r, (struct document_id){req_id(r, 0)}, 200);
+    struct document d;
+    TRY(find_document(r, &d));
+    return upload(r, d.id, 200);
 }
 
 static enum err document_get_one(struct req *r)
 {
     struct document d;
-    SCOPED(db_tx_close) struct db_tx *tx = NULL;
-    TRY(db_begin_read(&r->cx, &tx));
-    TRY(document_get(tx, (struct document_id){req_id(r, 0)}, &d));
-    TRY(db_commit(tx));
+    TRY(find_document(r, &d));
     return reply_one(r, 200, &d);
 }
 
@@ -321,17 +329,27 @@ static enum err versions_get(struct req *r)
 {
     struct document_version *rows = NULL;
     size_t n = 0;
+    bool has = false;
+    int64_t below = 0;
+    struct uuid none;
+    TRY(req_cursor(r, &has, &below, &none));
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_read(&r->cx, &tx));
-    TRY(document_versions(tx, (struct document_id){req_id(r, 0)}, &rows, &n));
+    TRY(document_versions(tx, (struct document_id){req_id(r, 0)}, has ? below : 0,
+                          (size_t)r->limit + 1, &rows, &n));
     TRY(db_commit(tx));
+    struct str next = {};
+    if (n > (size_t)r->limit) {
+        n = (size_t)r->limit;
+        next = req_make_cursor(r, rows[n - 1].version, (struct uuid){});
+    }
     struct version_view *views = arena_many(r->cx.arena, struct version_view, n);
     for (size_t i = 0; i < n; i++) {
         const struct document_version *v = &rows[i];
         views[i] = (struct version_view){v->version, v->size,   v->created_us, v->mime_type,
                                          v->sha256,  v->status, v->error};
     }
-    return req_reply_list(r, (struct list){views, n}, (struct str){});
+    return req_reply_list(r, (struct list){views, n}, next);
 }
 
 struct chunk_view {

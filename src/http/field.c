@@ -130,6 +130,7 @@ static bool null_is_empty(const struct field *f)
 {
     switch (f->kind) {
     case FIELD_K_STR:
+        return f->min <= 0 && !f->one_of;
     case FIELD_K_LIST:
         return f->min <= 0;
     case FIELD_K_ID:

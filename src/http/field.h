@@ -97,9 +97,9 @@ struct field {
 /* Decodes the object into *ret (zeroed by the caller). Every fault is added to cx->fields with its
  * dotted path ("items.0.name"): a missing required member, a wrong type, out of bounds, an unknown
  * member. ERR_INVALID when there is one. null for a member that is not required: a text without
- * min, id, time, object, list without min or JSON is set to its empty value with has true; for the
- * others it is a fault when they have a has, and as good as absent when not. Texts borrow from the
- * tree. Any thread. */
+ * min or choices, id, time, object, list without min or JSON is set to its empty value with has
+ * true; for the others it is a fault when they have a has, and as good as absent when not. Texts
+ * borrow from the tree. Any thread. */
 enum err field_decode(struct cx *cx, const struct field *fields, const json_t *object, void *ret);
 
 /* Decodes "a=b&c=d" by the same tables (text, numbers, bool, id and time only); unknown names are

@@ -141,7 +141,8 @@ static bool nullable(const struct field *f, bool of_request)
     if (f->required) {
         return false;
     }
-    return of_request ? f->has && empties : !f->omit_empty && (f->has || empties);
+    const bool chosen = f->kind == FIELD_K_STR && f->one_of;
+    return of_request ? f->has && empties && !chosen : !f->omit_empty && (f->has || empties);
 }
 
 static void schema_type(struct buf *out, const struct field *f, bool with_null)

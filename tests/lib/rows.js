@@ -32,7 +32,8 @@ export async function rowCounts(mc) {
   return Object.fromEntries(rows.map(({ name, n }) => [name, n]));
 }
 
-/** Waits until no job is waiting or running. */
+/** Waits until no job is running or about to; what is due later than in some seconds may stay. */
 export function quiet(mc) {
-  return waitFor('the jobs to be done', async () => (await value(mc, "SELECT count(*) FROM jobs WHERE state <> 'dead'")) === 0);
+  const soon = "state = 'running' OR (state = 'pending' AND due_us < (unixepoch() + 10) * 1000000)";
+  return waitFor('the jobs to be done', async () => (await value(mc, `SELECT count(*) FROM jobs WHERE ${soon}`)) === 0);
 }

@@ -8,7 +8,6 @@
 enum {
     NAME_SIGNS = 200,
     SCOPES_BYTES = 500,
-    LIST_MAX = 1000,
     NOTE_MAX = 500,
 };
 
@@ -35,8 +34,9 @@ const char *const apikey_scopes[] = {
 static const struct db_stmt insert_key = DB_TENANT_SQL(
     "INSERT INTO api_keys (tenant_id, id, name, prefix, last4, hash, scopes, created_us, "
     "expires_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-static const struct db_stmt select_list = DB_TENANT_SQL(
-    "SELECT " KEY_COLUMNS " FROM api_keys k WHERE k.tenant_id = $1 ORDER BY k.id DESC LIMIT $2");
+static const struct db_stmt select_list =
+    DB_TENANT_SQL("SELECT " KEY_COLUMNS " FROM api_keys k WHERE k.tenant_id = $1 AND k.id < $2 "
+                  "ORDER BY k.id DESC LIMIT $3");
 static const struct db_stmt select_key =
     DB_TENANT_SQL("SELECT " KEY_COLUMNS " FROM api_keys k WHERE k.tenant_id = $1 AND k.id = $2");
 static const struct db_stmt revoke_key =
@@ -137,10 +137,15 @@ enum err apikey_create(struct cx *cx, struct str name, struct str scopes, int64_
     return ERR_OK;
 }
 
-enum err apikey_list(struct db_tx *tx, struct apikey **ret, size_t *ret_count)
+enum err apikey_list(struct db_tx *tx, struct apikey_id before, size_t limit, struct apikey **ret,
+                     size_t *ret_count)
 {
     struct db_rows rows;
-    TRY(db_query(tx, &select_list, DB_ARGS(DB_INT(LIST_MAX)), &rows));
+    struct uuid end = before.v;
+    if (uuid_is_nil(end)) {
+        memset(end.b, 0xff, sizeof(end.b));
+    }
+    TRY(db_query(tx, &select_list, DB_ARGS(DB_ID(end), DB_INT((int64_t)limit)), &rows));
     struct apikey *list = arena_many(db_tx_cx(tx)->arena, struct apikey, rows.count);
     for (size_t i = 0; i < rows.count; i++) {
         list[i] = read_key(&rows, i);

@@ -31,8 +31,9 @@ enum err apikey_check_scopes(struct cx *cx, struct str scopes);
  * tx. *ret_secret is the whole key, shown once. */
 enum err apikey_create(struct cx *cx, struct str name, struct str scopes, int64_t expires_us,
                        struct apikey *ret, struct str *ret_secret);
-/* Newest first, at most 1,000; with revoked ones. */
-enum err apikey_list(struct db_tx *tx, struct apikey **ret, size_t *ret_count);
+/* A page, newest first, with revoked ones; before: the last id of the page before it, or nil. */
+enum err apikey_list(struct db_tx *tx, struct apikey_id before, size_t limit, struct apikey **ret,
+                     size_t *ret_count);
 /* API_KEY_NOT_FOUND; a revoked one stays as it was. After the commit the caller calls
  * apikey_cache_forget: then the key fails at once in this process; others notice within
  * conf.api_key_cache_s. */
