@@ -7,15 +7,15 @@
 extern const struct embed_file web_files[];
 extern const size_t web_files_count;
 
+/* Our own pages: one that is missing from the binary is a fault of the build. */
 static const struct embed_file *find(const char *path)
 {
-    for (size_t i = 0; i < web_files_count; i++) {
-        if (strcmp(web_files[i].path, path) == 0) {
-            return &web_files[i];
-        }
+    size_t i = 0;
+    while (i < web_files_count && strcmp(web_files[i].path, path) != 0) {
+        i++;
     }
-    must(!"a page of ours is missing from the binary");
-    return NULL;
+    must(i < web_files_count);
+    return &web_files[i];
 }
 
 static enum err reply(struct req *r, const struct embed_file *f, struct str bytes, struct str etag)
