@@ -1,6 +1,8 @@
 /* A caller of the HTTP API: one base address, one credential. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { binary } from './binary.js';
+import { assertContract } from './contract.js';
 import { frames } from './sse.js';
 import { waitFor } from './wait.js';
 
@@ -35,11 +37,14 @@ export class Api {
     });
   }
 
-  /** The whole answer: {status, headers, text, body}, body being the JSON when it is JSON. */
+  /** The whole answer: {status, headers, text, body}, body being the JSON when it is JSON. It must be
+   * as the OpenAPI document says. */
   async request(method, path, options) {
     const response = await this.fetch(method, path, options);
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parsed(text) };
+    const answer = { status: response.status, headers: response.headers, text, body: parsed(text) };
+    assertContract(binary, method, new URL(response.url).pathname, answer);
+    return answer;
   }
 
   get(path, options) {

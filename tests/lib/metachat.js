@@ -10,14 +10,13 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Api } from './api.js';
+import { binary, root } from './binary.js';
 import { freePort } from './scratch.js';
 import { waitFor } from './wait.js';
 
-export const root = resolve(fileURLToPath(import.meta.url), '../../..');
-export const binary = resolve(root, process.env.METACHAT_BIN ?? 'build/metachat');
+export { binary, root };
 
 /* Only these of our own environment reach the program: a developer's settings must not. */
 const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS'];

@@ -4,7 +4,7 @@
 
 const keywords = new Set([
   'type', 'properties', 'required', 'additionalProperties', 'items', 'enum', 'const', 'format', '$ref', 'oneOf',
-  'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems', 'description', 'pattern', 'writeOnly',
+  'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems', 'description', 'contentMediaType',
 ]);
 const formats = {
   uuid: /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
@@ -61,8 +61,9 @@ function objectFaults(schema, value, root, at) {
   if (typeOf(value) !== 'object') return [];
   const known = schema.properties ?? {};
   const missing = (schema.required ?? []).filter((name) => !(name in value)).map((name) => `${at}.${name}: is missing`);
+  // An answer may not say what is not declared, although a client has to bear it.
   const surplus = Object.keys(value)
-    .filter((name) => schema.additionalProperties === false && !(name in known))
+    .filter((name) => schema.properties && schema.additionalProperties !== true && !(name in known))
     .map((name) => `${at}.${name}: is not declared`);
   const inner = Object.keys(value)
     .filter((name) => name in known)
