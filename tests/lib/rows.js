@@ -32,8 +32,13 @@ export async function rowCounts(mc) {
   return Object.fromEntries(rows.map(({ name, n }) => [name, n]));
 }
 
+/** Of a job: that hours later the files of a deleted document are looked at again, and nothing else. */
+export const laterLook =
+  "(kind = 'document.purge' AND state = 'pending' AND failures = 0 AND due_us > created_us + 3600000000)";
+
 /** Waits until no job is running or about to; what is due later than in some seconds may stay. */
-export function quiet(mc) {
+export function quiet(mc, { withinMs = 15_000 } = {}) {
   const soon = "state = 'running' OR (state = 'pending' AND due_us < (unixepoch() + 10) * 1000000)";
-  return waitFor('the jobs to be done', async () => (await value(mc, `SELECT count(*) FROM jobs WHERE ${soon}`)) === 0);
+  const open = `SELECT count(*) FROM jobs WHERE ${soon}`;
+  return waitFor('the jobs to be done', async () => (await value(mc, open)) === 0, { withinMs });
 }
