@@ -1,6 +1,13 @@
 #include "ext/llm.h"
 
+#include "net/guard.h"
+
 static const struct llm_provider *const providers[] = {&llm_extractive, &llm_openai};
+
+bool llm_base_url_ok(struct str url)
+{
+    return guard_url_ok(url);
+}
 
 const struct llm_provider *llm_find(struct str name)
 {

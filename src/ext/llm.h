@@ -67,6 +67,10 @@ struct llm_provider {
 extern const struct llm_provider llm_extractive;
 extern const struct llm_provider llm_openai;
 
+/* Whether a tenant may name this as a base_url: http or https with a host, and nothing secret in
+ * it. Where it leads is looked at with each call. */
+bool llm_base_url_ok(struct str url);
+
 /* By name; NULL when there is none. */
 const struct llm_provider *llm_find(struct str name);
 

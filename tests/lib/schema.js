@@ -4,7 +4,7 @@
 
 const keywords = new Set([
   'type', 'properties', 'required', 'additionalProperties', 'items', 'enum', 'const', 'format', '$ref', 'oneOf',
-  'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems', 'description', 'contentMediaType',
+  'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems', 'description', 'contentMediaType', 'default',
 ]);
 const formats = {
   uuid: /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,

@@ -8,6 +8,7 @@
 #include "crypto/seal.h"
 #include "domain/assistant/compose.h"
 #include "domain/assistant/policy_text.h"
+#include "ext/llm.h"
 
 enum { TEXT_MAX = 65536 };
 
@@ -197,7 +198,7 @@ static void check_words(struct cx *cx, const struct policy *p, enum err *ret)
     check_text(cx, "name", p->name, 1, 80, ret);
     check_text(cx, "instructions", p->instructions, 0, 8000, ret);
     check_text(cx, "model", p->model, 0, 255, ret);
-    check_text(cx, "baseUrl", p->base_url, 0, 1024, ret);
+    check_text(cx, "openai.baseUrl", p->base_url, 0, 1024, ret);
     check_text(cx, "handoverWords", p->handover_words, 0, 2000, ret);
     check_text(cx, "handoverText", p->handover_text, 0, 1000, ret);
     check_text(cx, "unknownText", p->unknown_text, 0, 1000, ret);
@@ -208,9 +209,9 @@ static void check_words(struct cx *cx, const struct policy *p, enum err *ret)
     if (!is_one_of(p->provider, "extractive|openai")) {
         *ret = cx_fail_field(cx, "provider", "must be extractive or openai");
     }
-    if (p->base_url.n && !str_starts(p->base_url, STR("https://")) &&
-        !str_starts(p->base_url, STR("http://"))) {
-        *ret = cx_fail_field(cx, "baseUrl", "must begin with https:// or http://");
+    if (p->base_url.n && !llm_base_url_ok(p->base_url)) {
+        *ret = cx_fail_field(cx, "openai.baseUrl",
+                             "must be an https:// or http:// address without a password");
     }
 }
 

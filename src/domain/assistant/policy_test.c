@@ -102,10 +102,10 @@ static void set(struct policy *p, int i)
 static void names_the_faulty_field(void **state)
 {
     (void)state;
-    static const char *const fields[] = {"name",      "instructions", "tone",
-                                         "provider",  "topK",         "temperature",
-                                         "maxTokens", "reviewBelow",  "disclaimerBelow",
-                                         "baseUrl",   "unknownText",  "unknownHandoverAfter"};
+    static const char *const fields[] = {"name",           "instructions", "tone",
+                                         "provider",       "topK",         "temperature",
+                                         "maxTokens",      "reviewBelow",  "disclaimerBelow",
+                                         "openai.baseUrl", "unknownText",  "unknownHandoverAfter"};
     for (int i = 0; i < (int)COUNT(fields); i++) {
         SCOPED(db_tx_close) struct db_tx *tx = NULL;
         struct policy p;
