@@ -157,14 +157,12 @@ static void check_refs(const json_t *document, json_t *v)
     json_t *child;
     size_t i;
     if (json_is_array(v)) {
-        json_array_foreach(v, i, child)
-        {
+        json_array_foreach (v, i, child) {
             check_refs(document, child);
         }
         return;
     }
-    json_object_foreach(v, key, child)
-    {
+    json_object_foreach (v, key, child) {
         if (strcmp(key, "$ref") == 0) {
             struct str rest = str_sub(str_of(json_string_value(child)), 2, SIZE_MAX);
             struct str step;
