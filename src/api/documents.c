@@ -397,19 +397,13 @@ static enum err chunks_get(struct req *r)
     return req_reply_list(r, (struct list){views, n}, next);
 }
 
-enum {
-    /* The largest upload that a setting can allow, and what a form or JSON escapes add around it;
-     * what METACHAT_DOCUMENT_MAX_BYTES says is checked on the received bytes. */
-    UPLOAD_MAX = 102 * 1024 * 1024,
-};
-
 const struct route document_routes[] = {
     {METHOD_GET, "/api/v1/documents", .who = WHO_ADMIN, .scope = "documents:read",
      .rate = RATE_READ, ROUTE_QUERY(struct list_query, list_fields),
      ROUTE_REPLY(struct document_view, document_fields), .is_list = true, .handler = documents_get,
      .summary = "List documents, newest first"},
     {METHOD_POST, "/api/v1/documents", .who = WHO_ADMIN, .scope = "documents:write",
-     .rate = RATE_UPLOAD, .lane = LANE_UPLOAD, .max_body = UPLOAD_MAX,
+     .rate = RATE_UPLOAD, .lane = LANE_UPLOAD, .max_body_conf = &conf.document_max_bytes,
      ROUTE_BODY(struct document_body, document_body_fields),
      ROUTE_REPLY(struct document_view, document_fields), .status = 201, .takes_multipart = true,
      .creates = true, .handler = document_post,
@@ -428,7 +422,7 @@ const struct route document_routes[] = {
      .rate = RATE_READ, .lane = LANE_UPLOAD, .raw = true, .handler = content_get,
      .summary = "Download the bytes as they were uploaded"},
     {METHOD_PUT, "/api/v1/documents/:id/content", .who = WHO_ADMIN, .scope = "documents:write",
-     .rate = RATE_UPLOAD, .lane = LANE_UPLOAD, .max_body = UPLOAD_MAX,
+     .rate = RATE_UPLOAD, .lane = LANE_UPLOAD, .max_body_conf = &conf.document_max_bytes,
      ROUTE_BODY(struct document_body, document_body_fields),
      ROUTE_REPLY(struct document_view, document_fields), .takes_multipart = true,
      .handler = content_put, .summary = "Replace a document by a new version"},
