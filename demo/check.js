@@ -19,11 +19,15 @@ function faultsOf(q) {
   const names = [q.document, ...(q.alsoDocuments ?? [])].filter(Boolean);
   return [
     ...names.filter((name) => !pages.has(name)).map((name) => `there is no page ${name}`),
-    ...(q.fact && !pages.get(q.document)?.includes(plain(q.fact)) ? [`${q.document} does not say "${q.fact}"`] : []),
+    ...[q.fact ?? []]
+      .flat()
+      .filter((fact) => !names.some((name) => pages.get(name)?.includes(plain(fact))))
+      .map((fact) => `${names.join(', ')} does not say "${fact}"`),
     ...(q.absent ?? []).flatMap((word) =>
       [...pages].filter(([, text]) => text.includes(plain(word))).map(([name]) => `${name} says "${word}"`),
     ),
-    ...(q.expect === 'unknown' || q.fact ? [] : ['an answer needs a fact']),
+    ...(q.expect === 'unknown' || q.fact?.length ? [] : ['an answer needs a fact']),
+    ...(['tune', 'held', undefined].includes(q.set) ? [] : [`there is no set ${q.set}`]),
   ];
 }
 

@@ -28,7 +28,8 @@ function faultOf(question, answer) {
     return answer.action === 'disclaimer' ? null : `answered: ${answer.reply}`;
   }
   if (answer.action === 'disclaimer') return question.expect === 'either' ? null : 'said that it does not know';
-  if (!plain(answer.reply ?? '').includes(plain(question.fact))) return `without "${question.fact}": ${answer.reply}`;
+  const missing = [question.fact].flat().filter((fact) => !plain(answer.reply ?? '').includes(plain(fact)));
+  if (missing.length) return `without "${missing.join('", "')}": ${answer.reply}`;
   const wanted = [question.document, ...(question.alsoDocuments ?? [])];
   const cited = answer.citations.map((c) => c.documentName);
   return cited.some((name) => wanted.includes(name)) ? null : `cites ${cited.join(', ') || 'nothing'}`;
