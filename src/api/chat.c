@@ -6,12 +6,15 @@
  * When the time is up the answer is 202, and the reply comes by events. A reader who leaves does
  * not end the turn. */
 #include "api/views.h"
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/jw.h"
 #include "base/utf8.h"
 #include "domain/conversation/inbox.h"
 #include "domain/ledger/event.h"
 #include "domain/ledger/idempotency.h"
+
+#define LOOK_US SECOND_US /* for one look at what is stored */
 
 struct chat_contact {
     struct str externalId, name, email, phone, language;
@@ -151,6 +154,17 @@ static enum err find_turn(struct cx *cx, struct message_id id, struct turn *ret,
     return db_commit(tx);
 }
 
+/* Also when the time is up: what was done in the last moment is told. */
+static enum err look(struct cx *cx, struct message_id id, struct turn *ret, bool *ret_found,
+                     int64_t *ret_seq)
+{
+    const int64_t deadline_us = cx->deadline_us;
+    cx->deadline_us = max_i64(deadline_us, clock_mono_us() + LOOK_US);
+    const enum err e = find_turn(cx, id, ret, ret_found, ret_seq);
+    cx->deadline_us = deadline_us;
+    return e;
+}
+
 /* *ret_found stays false when the time is up. */
 static enum err wait_for_turn(struct req *r, struct message_id id, struct turn *ret,
                               bool *ret_found)
@@ -158,7 +172,7 @@ static enum err wait_for_turn(struct req *r, struct message_id id, struct turn *
     struct cx *cx = &r->cx;
     for (;;) {
         int64_t seq = 0;
-        TRY(find_turn(cx, id, ret, ret_found, &seq));
+        TRY(look(cx, id, ret, ret_found, &seq));
         if (*ret_found) {
             return ERR_OK;
         }
@@ -246,7 +260,8 @@ static enum err chat_post(struct req *r)
 const struct route chat_routes[] = {
     {METHOD_POST, "/api/v1/chat", .who = WHO_VISITOR, .scope = "chat", .rate = RATE_CHAT,
      .lane = LANE_TURN, .max_body = 512 * KB, ROUTE_BODY(struct chat_in, chat_fields),
-     ROUTE_REPLY(struct answer_view, answer_fields), .streams = true, .creates = true,
-     .handler = chat_post, .summary = "Send a customer's message and get the assistant's answer"},
+     ROUTE_REPLY(struct answer_view, answer_fields), .streams = true, .may_accept = true,
+     .creates = true, .handler = chat_post,
+     .summary = "Send a customer's message and get the assistant's answer"},
     ROUTE_END,
 };

@@ -231,13 +231,13 @@ static void success_schema(struct buf *out, const struct route *r)
     jw_close(out, '}');
 }
 
-static void success_response(struct buf *out, const struct route *r)
+static void success_response(struct buf *out, const struct route *r, int code)
 {
     char status[16];
-    (void)snprintf(status, sizeof(status), "%d", success_of(r));
+    (void)snprintf(status, sizeof(status), "%d", code);
     open_member(out, status, '{');
-    member(out, "description", "Done.");
-    if (success_of(r) != 204) {
+    member(out, "description", code == 202 ? "Accepted; it is done later." : "Done.");
+    if (code != 204) {
         open_member(out, "content", '{');
         if (r->raw) {
             jw_member_raw(out, "*/*", STR("{}"));
@@ -289,7 +289,10 @@ static const int error_statuses[] = {400, 401, 403, 404, 409, 413, 415,
 static void responses(struct buf *out, const struct route *r)
 {
     open_member(out, "responses", '{');
-    success_response(out, r);
+    success_response(out, r, success_of(r));
+    if (r->may_accept) {
+        success_response(out, r, 202);
+    }
     for (size_t i = 0; i < COUNT(error_statuses); i++) {
         if (can_answer(r, error_statuses[i])) {
             char status[16];

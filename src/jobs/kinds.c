@@ -53,7 +53,8 @@ static enum err run_purge(struct cx *cx, void *user, const struct job *job)
 }
 
 const struct job_kind job_kinds[] = {
-    {.name = "turn", .run = run_turn, .dead = dead_turn, .timeout_us = 60 * SECOND_US},
+    /* a turn keeps METACHAT_TURN_TIMEOUT_MS itself */
+    {.name = "turn", .run = run_turn, .dead = dead_turn, .timeout_us = 15 * MINUTE_US},
     {.name = "document.process",
      .run = run_process,
      .dead = dead_process,

@@ -176,13 +176,13 @@ test('after a hand-over the assistant stays silent until it is given back', asyn
     assert.ok(silent.turnId, 'the silence is a turn');
   }
   assert.equal(model.requests.length, 0);
-  await shop.data('POST', `/conversations/${conversationId}/handback`);
+  await shop.data('PATCH', `/conversations/${conversationId}`, { status: 'active' });
   assert.equal((await shop.chat(question, { conversationId })).reply, 'At nine.');
 });
 
 test('a closed conversation reopens when the customer writes', async () => {
   const { conversationId } = await shop.chat(question);
-  await shop.data('POST', `/conversations/${conversationId}/close`);
+  await shop.data('PATCH', `/conversations/${conversationId}`, { status: 'closed' });
   assert.equal((await shop.chat(question, { conversationId })).reply, 'At nine.');
   assert.equal((await shop.data('GET', `/conversations/${conversationId}`)).status, 'active');
 });
@@ -283,7 +283,7 @@ test('every turn of the file is rebuilt byte for byte, but those whose document 
   const lines = stdout.trim().split('\n');
   const not = lines.filter((line) => !line.includes('byte for byte')).map((line) => line.slice(0, 36));
   assert.deepEqual(not, gone);
-  assert.ok(lines.length > 60);
+  assert.ok(lines.length > 40);
 });
 
 test('the database is sound at the end', async () => {

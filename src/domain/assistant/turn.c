@@ -1,6 +1,7 @@
 #include "domain/assistant/turn.h"
 
 #include "base/clock.h"
+#include "base/conf.h"
 #include "domain/assistant/turn_work.h"
 
 static void begin(struct work *w)
@@ -91,12 +92,21 @@ static enum err run(struct work *w, bool *ret_committed)
     return turn_commit(w, ret_committed);
 }
 
+static void limit_time(const struct work *w)
+{
+    const int64_t until_us = w->began_us + conf.turn_timeout_ms * MS_US;
+    if (!w->cx->deadline_us || until_us < w->cx->deadline_us) {
+        w->cx->deadline_us = until_us;
+    }
+}
+
 enum err turn_run(struct cx *cx, const struct assistant *as, const struct job *job,
                   const struct turn_sink *sink, struct turn *ret, bool *ret_committed)
 {
     struct work w = {.cx = cx, .as = as, .job = job, .sink = sink};
     *ret_committed = false;
     begin(&w);
+    limit_time(&w);
     const enum err e = run(&w, ret_committed);
     if (e) {
         turn_withdraw(&w);

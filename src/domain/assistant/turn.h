@@ -96,7 +96,8 @@ struct turn {
 
 /* Runs the turn that the claimed job asks for, to its commit, and reads it back. ERR_OK with
  * *ret_committed false when it was fenced off, or nothing was left to cover. Errors give the job
- * back (the caller settles). Blocks; worker threads. */
+ * back (the caller settles). Ends within METACHAT_TURN_TIMEOUT_MS, or earlier when cx says so.
+ * Blocks; worker threads. */
 enum err turn_run(struct cx *cx, const struct assistant *as, const struct job *job,
                   const struct turn_sink *sink, struct turn *ret, bool *ret_committed);
 
