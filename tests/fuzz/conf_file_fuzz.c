@@ -8,6 +8,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
+/* Another setting may have been given the same text, so only the secret's own line is looked at. */
+static bool is_masked(const struct buf *printed)
+{
+    static const char name[] = "\nMETACHAT_OPENAI_API_KEY=";
+    const char *line = strstr(printed->p, name);
+    must(line);
+    const char *value = line + sizeof(name) - 1;
+    return strncmp(value, conf.openai_api_key[0] ? "********  # " : "  # ", 4) == 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     SCOPED(buf_fini) struct buf faults = buf_make(64 * MB);
@@ -22,6 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     must(ok || faults.p[faults.n - 1] == '\n');
     conf_print(&printed);
     must(!printed.full);
-    must(strlen(conf.openai_api_key) < 8 || !strstr(printed.p, conf.openai_api_key));
+    must(is_masked(&printed));
     return 0;
 }
