@@ -271,9 +271,10 @@ static bool can_answer(const struct route *r, int status)
         return r->creates;
     case 429:
         return r->rate != RATE_PROBE;
+    case 503:
+        return r->rate != RATE_PROBE;
     case 400:
     case 500:
-    case 503:
     case 504:
         return true;
     case 502:
@@ -286,12 +287,27 @@ static bool can_answer(const struct route *r, int status)
 static const int error_statuses[] = {400, 401, 403, 404, 409, 413, 415,
                                      422, 429, 500, 502, 503, 504};
 
+/* A probe answers in its own form also when something is down. */
+static void down_response(struct buf *out)
+{
+    open_member(out, "503", '{');
+    member(out, "description", "Down.");
+    jw_member_raw(out, "content", STR("{\"*/*\":{}}"));
+    jw_close(out, '}');
+}
+
 static void responses(struct buf *out, const struct route *r)
 {
     open_member(out, "responses", '{');
     success_response(out, r, success_of(r));
+    if (r->may_find) {
+        success_response(out, r, 200);
+    }
     if (r->may_accept) {
         success_response(out, r, 202);
+    }
+    if (r->rate == RATE_PROBE) {
+        down_response(out);
     }
     for (size_t i = 0; i < COUNT(error_statuses); i++) {
         if (can_answer(r, error_statuses[i])) {

@@ -168,6 +168,13 @@ static enum err attempt(struct exchange *x)
     return e;
 }
 
+/* Lost again and again: that is the database, and not bad luck. */
+static enum err give_up(struct cx *cx)
+{
+    const struct str why = str_dup(cx->arena, str_of(cx->detail));
+    return cx_fail(cx, CODE_DATABASE_ERROR, STR_FMT, STR_ARG(why));
+}
+
 /* The transaction was lost through no fault of its own: the same work again, as if for the first
  * time. What has been sent cannot be taken back, so never after a stream has begun. */
 static enum err attempts(struct exchange *x)
@@ -179,7 +186,7 @@ static enum err attempts(struct exchange *x)
         TRY(cx_check(&x->req.cx));
         e = attempt(x);
     }
-    return e;
+    return e == ERR_RERUN ? give_up(&x->req.cx) : e;
 }
 
 void exchange_run(void *exchange)

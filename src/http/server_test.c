@@ -290,7 +290,7 @@ static void runs_again(void **state)
     test_runs = 0;
     test_ask(&a, head, "{\"name\":\"again\"}");
     assert_int_equal(test_runs, 3);
-    assert_error(503, "RERUN");
+    assert_error(503, "DATABASE_ERROR");
 }
 
 static void streams(void **state)

@@ -215,6 +215,7 @@ int main(int argc, char **argv)
         return EXIT_CONFIG;
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of write(), as a full disk is */
     const enum exit_code code = c->run(args);
     mem_free(args);
     return code;
