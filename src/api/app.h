@@ -59,7 +59,8 @@ enum {
     AUTH_ACT_MINUTES = 15,
 };
 
-/* The request's Idempotency-Key, as the ledger wants it. */
-struct idempotency req_idempotency(const struct req *r);
+/* The request's Idempotency-Key, as the ledger wants it: the same key on another path is another
+ * request. */
+struct idempotency req_idempotency(struct req *r);
 
 #endif

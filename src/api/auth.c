@@ -94,8 +94,23 @@ enum err auth_principal(struct cx *cx, struct str credential, struct principal *
     return ERR_OK;
 }
 
-struct idempotency req_idempotency(const struct req *r)
+/* The route with what stands in its place holders; and a visitor's key is nobody else's. */
+static const char *place(struct req *r)
+{
+    struct arena *a = r->cx.arena;
+    struct str s = str_fmt(a, "%s %s", method_name(r->route->method), r->route->path);
+    for (size_t i = 0; i < r->hit.param_count; i++) {
+        s = str_fmt(a, STR_FMT " " STR_FMT, STR_ARG(s), STR_ARG(r->hit.params[i]));
+    }
+    if (r->who.kind == PRINCIPAL_VISITOR) {
+        const struct str own = uuid_text(a, r->who.conversation);
+        s = str_fmt(a, STR_FMT " " STR_FMT, STR_ARG(s), STR_ARG(own));
+    }
+    return s.p;
+}
+
+struct idempotency req_idempotency(struct req *r)
 {
     return (struct idempotency){
-        .key = r->idempotency_key, .route = r->route->path, .body_hash = r->body_hash};
+        .key = r->idempotency_key, .route = place(r), .body_hash = r->body_hash};
 }

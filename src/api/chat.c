@@ -112,11 +112,21 @@ static enum err check(struct req *r, const struct chat_in *in)
         return cx_fail_field(&r->cx, "message", "must have at most %" PRId64 " characters, has %zu",
                              conf.chat_max_message, n);
     }
-    if (r->who.kind == PRINCIPAL_VISITOR && !uuid_is_nil(in->conversationId) &&
-        !uuid_eq(in->conversationId, r->who.conversation)) {
-        return cx_fail(&r->cx, CODE_CONVERSATION_NOT_FOUND, "there is no such conversation");
-    }
     return ERR_OK;
+}
+
+/* A visitor may name the conversation that it was told of, and no other. */
+static enum err check_visitor(struct req *r, struct db_tx *tx, const struct chat_in *in)
+{
+    struct conversation c;
+    if (r->who.kind != PRINCIPAL_VISITOR || uuid_is_nil(in->conversationId)) {
+        return ERR_OK;
+    }
+    TRY(conversation_get(tx, (struct conversation_id){in->conversationId}, &c));
+    const bool own = str_is(c.channel_type, "webchat") &&
+                     str_eq(c.external_id, uuid_text(r->cx.arena, r->who.conversation));
+    return own ? ERR_OK
+               : cx_fail(&r->cx, CODE_CONVERSATION_NOT_FOUND, "there is no such conversation");
 }
 
 /* Commits the message; or finds the one that the same Idempotency-Key made before. */
@@ -129,6 +139,7 @@ static enum err receive(struct req *r, const struct chat_in *in, struct received
     struct uuid first;
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_write(cx, &tx));
+    TRY(check_visitor(r, tx, in));
     TRY(idempotency_find(tx, &idem, &seen, &first));
     if (seen) {
         ret->duplicate = true;

@@ -71,6 +71,7 @@ struct route {
     bool takes_multipart; /* besides JSON (or instead, when body is NULL): the handler reads
                              r->parts */
     bool streams;         /* may answer as text/event-stream */
+    bool may_find;        /* may answer 200 with what was there, besides 201 */
     bool may_accept;      /* may answer 202 with the same data, before the work is done */
     bool creates;         /* Idempotency-Key is honoured */
     bool params_text;     /* parameters are checked text, not ids */

@@ -97,6 +97,11 @@ export class FakeOpenAI {
     this.#script.push(...behaviours);
   }
 
+  /** Forgets what next() asked for and nobody fetched. */
+  clear() {
+    this.#script = [];
+  }
+
   /** Stops listening and cuts every connection: the provider is dead. */
   stop() {
     this.#server.closeAllConnections();

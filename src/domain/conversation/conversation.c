@@ -204,6 +204,11 @@ enum err conversation_open(struct db_tx *tx, struct str channel_type, struct str
                  : cx_fail(cx, CODE_RERUN, "the conversation was opened and removed meanwhile");
 }
 
+static bool is_language(struct str s)
+{
+    return s.n == 2 && s.p[0] >= 'a' && s.p[0] <= 'z' && s.p[1] >= 'a' && s.p[1] <= 'z';
+}
+
 static enum err check_change(struct cx *cx, const struct conversation_change *change)
 {
     enum err e = ERR_OK;
@@ -217,7 +222,7 @@ static enum err check_change(struct cx *cx, const struct conversation_change *ch
         (!utf8_is_text(change->subject) || utf8_count(change->subject) > SUBJECT_SIGNS)) {
         e = cx_fail_field(cx, "subject", "must have at most %d characters", SUBJECT_SIGNS);
     }
-    if (change->has_language && change->language.n != 0 && change->language.n != 2) {
+    if (change->has_language && change->language.n != 0 && !is_language(change->language)) {
         e = cx_fail_field(cx, "language", "must be an ISO 639-1 code such as en");
     }
     if (change->has_snoozed && change->snoozed_until_us < 0) {

@@ -8,7 +8,7 @@
 
 struct idempotency {
     struct str key;           /* empty: the caller sent none, and everything here does nothing */
-    const char *route;        /* the row's method and path */
+    const char *route;        /* the method and the path, with its ids; at most 200 bytes */
     const uint8_t *body_hash; /* 32 bytes */
 };
 
