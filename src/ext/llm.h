@@ -49,6 +49,8 @@ struct llm_answer {
     struct str text;          /* raw, whole (also what came before a failure) */
     struct str finish_reason; /* stop | length | content_filter | … ; empty when cut off */
     struct llm_usage usage;
+    double missed;         /* share of the question that its quotes do not speak of, 0-1; 0 where
+                              the provider does not quote by words */
     struct str model;      /* as the provider names it */
     struct str request_id; /* the provider's */
 };

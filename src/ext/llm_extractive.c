@@ -3,61 +3,77 @@
  * answers nothing, which the assistant takes for "I do not know".
  *
  * A word of the question weighs by how rare it is among the sentences, so that what every sentence
- * says decides nothing; it counts whole in the sentence itself, and less in the line that leads to
- * it or in the headings above. The question may have lines before its last one (earlier questions
- * of the conversation); their words count half. A sentence is chosen while it covers words that
- * those before it did not; where the question asks for a figure, one that has figures is preferred.
- * A heading or a question is answered by what follows it; an item or a row brings the line that
- * leads to it. */
+ * says decides nothing; one that no sentence has weighs most and is missed. A word counts whole in
+ * the sentence itself, and less in the line that leads to it or in the headings above, or when it
+ * is another word for the same. The question may have lines before its last one (earlier questions
+ * of the conversation); their words count half.
+ *
+ * Among sentences that cover the same, those are preferred that have the kind of figure that is
+ * asked for, whose section is about what is asked, and whose name (the first cell of a row, what an
+ * item has before its colon) is asked for. A heading or a question is answered by what follows it,
+ * a lead-in by its list; a row or item whose own words add nothing to the headings stands for all
+ * its neighbours. */
 #include <math.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "ext/llm.h"
+#include "ext/llm_figure.h"
+#include "ext/llm_lexicon.h"
 #include "ext/llm_sentence.h"
 #include "ext/llm_words.h"
 
 enum {
     MAX_CHOSEN = 3,
     MAX_SHOWN = 600, /* bytes of the answer without its markers */
-    MAX_ITEMS = 4,   /* of a list that is quoted after its lead-in */
+    MAX_ITEMS = 10,  /* of a list or table that is quoted whole */
     MAX_TERMS = 64,
 };
 
-static const double enough_share = 0.3; /* of the question, for a first sentence */
-static const double more_share = 0.15;  /* that a further one must add */
-static const double figure_bonus = 0.15;
-
-/* What a question can ask for beside words. */
-enum figure { FIGURE_NONE, FIGURE_ANY, FIGURE_MONEY, FIGURE_TIME };
+static const double enough_share = 0.45; /* of the question, for a first sentence */
+static const double more_share = 0.18;  /* that a further one must add */
+static const double figure_bonus = 0.3;
+static const double section_bonus = 0.15;
+static const double name_bonus = 0.15;
+static const double same_share = 0.9;  /* of a word, for another word for the same */
+static const double form_share = 0.92; /* for another form */
+static const double heading_share = 0.75;
+static const double filler_share = 0.2; /* and for numbers, which texts give ranges of */
 
 struct term {
-    struct str word;
+    struct str words[LLM_SYNONYMS + 1]; /* as it was asked, then others for the same */
+    size_t count;
     double weight;
 };
 
 struct unit {
-    size_t passage, at;     /* which sentence of which passage */
+    size_t passage;         /* which one */
     struct str raw;         /* as it stands in the passage */
     struct llm_words words; /* its own */
     struct llm_words lead_words, heading_words;
+    struct llm_words section_words; /* of the last heading above */
+    struct llm_words name_words;    /* of the first cell, or of what stands before a colon */
     enum llm_sentence_kind kind;
-    ptrdiff_t lead;  /* the unit that leads to it, or -1 */
-    bool has_figure; /* of the kind that is asked for */
+    ptrdiff_t lead; /* the unit that leads to it, or -1 */
+    bool head;      /* the head of a table */
+    unsigned figures;
 };
 
 struct extractive {
     struct arena *arena;
     const struct llm_request *rq;
+    struct str question; /* in the words of the lexicon */
     struct unit *units;
     size_t unit_count;
     struct term terms[MAX_TERMS];
     size_t term_count;
     double total;
     bool covered[MAX_TERMS];
-    enum figure figure;
+    struct llm_words figure_words; /* that headings have above such figures */
+    unsigned figures;              /* that are asked for and not told yet */
     bool *taken;
     size_t shown;
+    double *told; /* by passage: most of the question that a sentence said of it covers */
     bool listing; /* several items of one list are said */
     void (*piece)(void *arg, struct str text);
     void *arg;
@@ -69,14 +85,18 @@ static bool leads(enum llm_sentence_kind kind)
     return kind == LLM_LEAD || kind == LLM_ASKED || kind == LLM_HEADING;
 }
 
+static bool is_item(const struct unit *u)
+{
+    return u->kind == LLM_ITEM || u->kind == LLM_ROW;
+}
+
 /* What stands above a sentence and belongs to it: the lead-in of a list, the head of a table, a
  * heading or a question just before. */
 static ptrdiff_t lead_of(const struct unit *units, size_t at, size_t first)
 {
     const struct unit *u = &units[at];
     ptrdiff_t i = (ptrdiff_t)at - 1;
-    while (i >= (ptrdiff_t)first && (u->kind == LLM_ITEM || u->kind == LLM_ROW) &&
-           units[i].kind == u->kind) {
+    while (i >= (ptrdiff_t)first && is_item(u) && units[i].kind == u->kind) {
         i--;
     }
     if (u->kind == LLM_ROW && i + 1 < (ptrdiff_t)at) {
@@ -85,114 +105,106 @@ static ptrdiff_t lead_of(const struct unit *units, size_t at, size_t first)
     return i >= (ptrdiff_t)first && leads(units[i].kind) ? i : -1;
 }
 
-static bool has_any(struct str folded, const char *const *parts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_find(folded, str_of(parts[i]), 0) >= 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What kind of figure answers the question, if one does. Cues are parts of folded questions. */
-static enum figure figure_asked(struct str folded)
-{
-    static const char *const money[] = {
-        " how much ", " price",  " cost",  " fee ",     " was kostet", " preis",  " wie teuer ",
-        " precio",    " cuesta", " prix ", " coute",    " prezzo ",    " costa ", " preco",
-        " custa",     " prijs",  " cena ", " kosztuje", " cijena ",    " kosta "};
-    static const char *const time[] = {" how long ",    " wie lange ",        " cuanto tiempo ",
-                                       " cuanto tarda", " combien de temps ", " quanto tempo ",
-                                       " hoe lang ",    " jak dlugo ",        " koliko dugo "};
-    static const char *const any[] = {" how many ",
-                                      " how old ",
-                                      " how far ",
-                                      " what time ",
-                                      " when ",
-                                      " phone",
-                                      " wie viel",
-                                      " wieviel",
-                                      " wann ",
-                                      " cuanto",
-                                      " cuando ",
-                                      " combien ",
-                                      " quand ",
-                                      " quanto ",
-                                      " quando ",
-                                      " quanti ",
-                                      " hoeveel ",
-                                      " wanneer ",
-                                      " ile ",
-                                      " kiedy ",
-                                      " koliko ",
-                                      " kada ",
-                                      " \xD9\x83\xD9\x85 ",
-                                      " \xD9\x85\xD8\xAA\xD9\x8A "};
-    if (has_any(folded, time, COUNT(time))) {
-        return FIGURE_TIME;
-    }
-    if (has_any(folded, money, COUNT(money))) {
-        return FIGURE_MONEY;
-    }
-    return has_any(folded, any, COUNT(any)) ? FIGURE_ANY : FIGURE_NONE;
-}
-
-static bool has_digit(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] >= '0' && s.p[i] <= '9') {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_figure(struct str s, struct str folded, enum figure f)
-{
-    static const char *const money[] = {"$",   "\xC2\xA3", "\xE2\x82\xAC", "EUR", "USD",
-                                        "GBP", "CHF",      "z\xC5\x82",    "kn"};
-    static const char *const time[] = {
-        " minute", " hour",   " day",   " week",  " month",    " year",    " stunde",
-        " tag",    " woche",  " monat", " jahr",  " jour",     " semaine", " mois ",
-        " dia",    " semana", " ano",   " giorn", " settiman", " mes",     " uur ",
-        " dag",    " dni",    " tyg",   " dan",   " tjed",     " working "};
-    switch (f) {
-    case FIGURE_NONE:
-        return false;
-    case FIGURE_MONEY:
-        return has_digit(s) && has_any(s, money, COUNT(money));
-    case FIGURE_TIME:
-        return has_digit(s) && has_any(folded, time, COUNT(time));
-    case FIGURE_ANY:
-        return has_digit(s);
-    }
-    return false;
-}
-
 static struct llm_words words_of(const struct extractive *x, struct str text)
 {
     return llm_words_of(x->arena, llm_fold(x->arena, text));
 }
 
-/* How well the unit has the word: itself, by what leads to it, or by the headings above. */
-static double has_word(const struct unit *u, struct str word)
+static bool has_exactly(const struct llm_words *words, struct str word)
 {
-    if (llm_has_word(&u->words, word)) {
-        return 1.0;
+    for (size_t i = 0; i < words->count; i++) {
+        if (str_eq(words->items[i], word)) {
+            return true;
+        }
     }
-    if (llm_has_word(&u->lead_words, word)) {
-        return 0.95;
+    return false;
+}
+
+/* How well the words have the term. */
+static double share_in(const struct llm_words *words, const struct term *t)
+{
+    if (llm_has_word(words, t->words[0])) {
+        return has_exactly(words, t->words[0]) ? 1.0 : form_share;
     }
-    return llm_has_word(&u->heading_words, word) ? 0.85 : 0;
+    for (size_t i = 1; i < t->count; i++) {
+        if (llm_has_word(words, t->words[i])) {
+            return same_share;
+        }
+    }
+    return 0;
+}
+
+static bool is_number(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9') {
+            return false;
+        }
+    }
+    return s.n > 0 && s.n < 10;
+}
+
+/* Whether the number lies between two that stand together: 175 in "170 to 180 cm". */
+static bool in_range(const struct llm_words *words, struct str number)
+{
+    int64_t n;
+    int64_t low = -1;
+    size_t low_at = 0;
+    if (!is_number(number) || !str_to_i64(number, 0, INT32_MAX, &n)) {
+        return false;
+    }
+    for (size_t i = 0; i < words->count; i++) {
+        int64_t v;
+        if (!is_number(words->items[i]) || !str_to_i64(words->items[i], 0, INT32_MAX, &v)) {
+            continue;
+        }
+        if (low >= 0 && i - low_at <= 2 && low <= n && n <= v && v <= 3 * low) {
+            return true;
+        }
+        low = v;
+        low_at = i;
+    }
+    return false;
+}
+
+/* How well the unit has the term: itself, by what leads to it, or by the headings above. */
+static double share_of(const struct unit *u, const struct term *t)
+{
+    double share = share_in(&u->words, t);
+    if (!(share > 0)) {
+        share = 0.95 * share_in(&u->lead_words, t);
+    }
+    if (!(share > 0) && in_range(&u->words, t->words[0])) {
+        return same_share;
+    }
+    return share > 0 ? share : heading_share * share_in(&u->heading_words, t);
+}
+
+/* The last heading of a path. */
+static struct str section_of(struct str heading)
+{
+    ptrdiff_t last = 0;
+    const struct str mark = STR("\xE2\x80\xBA");
+    for (ptrdiff_t at = 0; (at = str_find(heading, mark, (size_t)at)) >= 0; at++) {
+        last = at + (ptrdiff_t)mark.n;
+    }
+    return str_sub(heading, (size_t)last, heading.n);
+}
+
+static struct str name_of(const struct unit *u)
+{
+    const ptrdiff_t end = str_find_char(u->raw, u->kind == LLM_ROW ? '|' : ':', 1);
+    return is_item(u) && end > 0 ? str_sub(u->raw, 0, (size_t)end) : (struct str){"", 0};
 }
 
 static void add_passage(struct extractive *x, size_t number)
 {
-    const struct str text = x->rq->passages[number].text;
-    const struct llm_words heading = words_of(x, x->rq->passages[number].heading);
+    const struct llm_passage *p = &x->rq->passages[number];
+    struct llm_words heading = words_of(x, p->heading);
+    const struct llm_words section =
+        llm_content_words(x->arena, llm_fold(x->arena, section_of(p->heading)));
     size_t count = 0;
-    const struct llm_sentence *s = llm_sentences(x->arena, text, &count);
+    const struct llm_sentence *s = llm_sentences(x->arena, p->text, &count);
     struct unit *units = arena_many(x->arena, struct unit, x->unit_count + count + 1);
     if (x->unit_count) {
         memcpy(units, x->units, x->unit_count * sizeof(*units));
@@ -201,42 +213,66 @@ static void add_passage(struct extractive *x, size_t number)
     x->units = units;
     for (size_t i = 0; i < count; i++) {
         struct unit *u = &units[x->unit_count++];
-        *u = (struct unit){.passage = number, .at = i, .kind = s[i].kind};
-        u->raw = str_sub(text, s[i].start, s[i].end - s[i].start);
+        *u = (struct unit){.passage = number, .kind = s[i].kind};
+        u->raw = str_sub(p->text, s[i].start, s[i].end - s[i].start);
+        if (u->kind == LLM_HEADING && i + 1 == count) {
+            u->kind = LLM_PROSE; /* nothing follows that it could be the heading of */
+        }
         u->lead = lead_of(units, first + i, first);
         const struct str lead = u->lead < 0 ? (struct str){"", 0} : units[u->lead].raw;
         u->words = words_of(x, u->raw);
-        u->has_figure = has_figure(u->raw, llm_fold(x->arena, u->raw), x->figure);
-        u->lead_words = words_of(x, lead);
+        u->figures = llm_figures_in(u->raw, llm_fold(x->arena, u->raw));
+        const bool below_heading = u->lead >= 0 && units[u->lead].kind == LLM_HEADING;
+        u->lead_words = words_of(x, below_heading ? (struct str){"", 0} : lead);
+        if (u->kind == LLM_HEADING) {
+            heading = words_of(
+                x, str_fmt(x->arena, STR_FMT " " STR_FMT, STR_ARG(p->heading), STR_ARG(u->raw)));
+        }
         u->heading_words = heading;
+        u->section_words = section;
+        u->name_words = words_of(x, name_of(u));
+        u->head = u->kind == LLM_ROW && (u->lead < 0 || units[u->lead].kind != LLM_ROW) &&
+                  i + 1 < count && s[i + 1].kind == LLM_ROW;
     }
 }
 
-/* Logarithmic rarity; 0 for a word that no sentence has. */
-static double rarity(const struct extractive *x, struct str word)
+/* Logarithmic rarity; most for a word that no sentence has. */
+static double rarity(const struct extractive *x, const struct term *t, bool *ret_is)
 {
     size_t has = 0;
     for (size_t i = 0; i < x->unit_count; i++) {
-        has += has_word(&x->units[i], word) > 0;
+        has += share_of(&x->units[i], t) > 0;
     }
-    return has ? log(1.0 + (double)x->unit_count / (double)has) : 0;
+    *ret_is = has > 0;
+    return log(1.0 + (double)x->unit_count / (has ? (double)has : 0.7));
+}
+
+static void add_term(struct extractive *x, struct str word, double factor)
+{
+    struct term t = {.words = {word}};
+    t.count = 1 + llm_synonyms(word, t.words + 1);
+    bool is;
+    t.weight = factor * rarity(x, &t, &is);
+    const bool filler = llm_is_filler(word);
+    if (!is && (filler || factor < 1)) {
+        return; /* it says nothing, or belongs to what was asked before */
+    }
+    t.weight *= filler || is_number(word) ? filler_share : 1;
+    x->terms[x->term_count++] = t;
+    x->total += t.weight;
 }
 
 static void add_terms(struct extractive *x, struct str line, double factor)
 {
     const struct llm_words w = llm_content_words(x->arena, llm_fold(x->arena, line));
     for (size_t i = 0; i < w.count && x->term_count < MAX_TERMS; i++) {
-        const double weight = factor * rarity(x, w.items[i]);
-        if (weight > 0) {
-            x->terms[x->term_count++] = (struct term){w.items[i], weight};
-            x->total += weight;
-        }
+        add_term(x, w.items[i], factor);
     }
 }
 
 static void read_question(struct extractive *x)
 {
-    const struct str q = str_trim(x->rq->question);
+    const struct str q = x->question;
     size_t last = q.n;
     while (last > 0 && q.p[last - 1] != '\n') {
         last--;
@@ -255,11 +291,50 @@ static double gain(const struct extractive *x, const struct unit *u)
 {
     double sum = 0;
     for (size_t i = 0; i < x->term_count; i++) {
-        sum += x->covered[i] ? 0 : x->terms[i].weight * has_word(u, x->terms[i].word);
+        sum += x->covered[i] ? 0 : x->terms[i].weight * share_of(u, &x->terms[i]);
     }
     const double share = sum / x->total;
-    const double length = (double)u->words.count / 150.0;
-    return share * (1.0 - 0.02 * (double)u->passage) - (length < 0.2 ? length : 0.2);
+    const double length = (double)u->words.count / 180.0;
+    return share * (1.0 - 0.015 * (double)u->passage) - (length < 0.2 ? length : 0.2);
+}
+
+/* The share of the words that the question has. */
+static double asked_share(const struct extractive *x, const struct llm_words *words)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < words->count; i++) {
+        const struct llm_words one = {&words->items[i], 1};
+        bool is = false;
+        for (size_t k = 0; k < x->term_count && !is; k++) {
+            is = share_in(&one, &x->terms[k]) > 0;
+        }
+        is = is || llm_has_word(&x->figure_words, words->items[i]);
+        n += is;
+    }
+    return words->count ? (double)n / (double)words->count : 0;
+}
+
+/* Whether the words have a term that the headings above the unit do not have. */
+static bool adds(const struct extractive *x, const struct unit *u, const struct llm_words *words)
+{
+    for (size_t i = 0; i < x->term_count; i++) {
+        const struct term *t = &x->terms[i];
+        if (!x->covered[i] && share_in(words, t) > 0 && !(share_in(&u->lead_words, t) > 0) &&
+            !(share_in(&u->heading_words, t) > 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static double bonus(const struct extractive *x, const struct unit *u)
+{
+    const bool told = u->figures & x->figures;
+    double b = section_bonus * asked_share(x, &u->section_words) + (told ? figure_bonus : 0);
+    if (adds(x, u, &u->name_words)) {
+        b += told ? name_bonus : x->figures ? 0 : name_bonus / 3;
+    }
+    return b;
 }
 
 /* "Product: Grinder – Price: £45" from the head of the table and the row. */
@@ -290,11 +365,6 @@ static struct str shown(const struct extractive *x, const struct unit *u)
     return llm_sentence_show(x->arena, u->raw);
 }
 
-static bool is_item(const struct unit *u)
-{
-    return u->kind == LLM_ITEM || u->kind == LLM_ROW;
-}
-
 /* One sentence with its marker. */
 static void say(struct extractive *x, size_t at, bool own_line)
 {
@@ -319,15 +389,28 @@ static void say(struct extractive *x, size_t at, bool own_line)
 
 static void cover(struct extractive *x, const struct unit *u)
 {
+    double told = 0;
     for (size_t i = 0; i < x->term_count; i++) {
-        x->covered[i] |= has_word(u, x->terms[i].word) > 0;
+        const double share = share_of(u, &x->terms[i]);
+        x->covered[i] |= share > 0;
+        told += share * x->terms[i].weight / x->total;
     }
+    if (told > x->told[u->passage]) {
+        x->told[u->passage] = told;
+    }
+    x->figures &= ~u->figures;
 }
 
-/* The lead-in of a list, then the sentence itself. */
+/* The lead-in of a list, or the sentence that "after that" goes back to, then the sentence itself.
+ */
 static void say_with_lead(struct extractive *x, size_t at)
 {
     const struct unit *u = &x->units[at];
+    const struct unit *before = at ? u - 1 : u;
+    if (u->kind == LLM_PROSE && before->kind == LLM_PROSE && before->passage == u->passage &&
+        !x->taken[at - 1] && llm_goes_back(llm_fold(x->arena, u->raw))) {
+        say(x, at - 1, false);
+    }
     const bool lead = u->lead >= 0 && x->units[u->lead].kind == LLM_LEAD && !x->taken[u->lead];
     if (lead) {
         say(x, (size_t)u->lead, false);
@@ -336,24 +419,32 @@ static void say_with_lead(struct extractive *x, size_t at)
     cover(x, u);
 }
 
-/* A lead-in or heading that was asked for brings the first of what it leads to. */
-static void say_what_follows(struct extractive *x, size_t lead)
+/* Two lines of one list or table. */
+static bool are_neighbours(const struct unit *a, const struct unit *b)
 {
-    size_t said = 0;
+    return a->passage == b->passage && a->kind == b->kind && a->lead == b->lead && !b->head;
+}
+
+/* The whole list or table of the unit, but for lines without the figure that is asked for. */
+static void say_all(struct extractive *x, size_t at)
+{
+    const struct unit *like = &x->units[at];
+    const unsigned figures = x->figures & like->figures;
+    size_t first = at;
+    while (first > 0 && are_neighbours(like, &x->units[first - 1])) {
+        first--;
+    }
     x->listing = true;
-    for (size_t i = lead + 1; i < x->unit_count && said < MAX_ITEMS; i++) {
+    size_t said = 0;
+    for (size_t i = first; i < x->unit_count && said < MAX_ITEMS; i++) {
         const struct unit *u = &x->units[i];
-        if (u->lead != (ptrdiff_t)lead || u->passage != x->units[lead].passage) {
+        if (!are_neighbours(like, u) || (said && x->shown + u->raw.n > MAX_SHOWN)) {
             break;
         }
-        if (x->taken[i]) {
-            continue;
+        if (!x->taken[i] && (!figures || (u->figures & figures))) {
+            say_with_lead(x, i);
+            said++;
         }
-        if (said && x->shown + u->raw.n > MAX_SHOWN) {
-            break;
-        }
-        say_with_lead(x, i);
-        said++;
     }
 }
 
@@ -364,30 +455,14 @@ static ptrdiff_t choose(const struct extractive *x, double *ret_gain)
     for (size_t i = 0; i < x->unit_count; i++) {
         const struct unit *u = &x->units[i];
         const double g = gain(x, u);
-        const double rank = g + (u->has_figure ? figure_bonus : 0);
-        if (!x->taken[i] && !leads(u->kind) && g > 0 && rank > best_rank) {
+        const double rank = g + bonus(x, u);
+        if (!x->taken[i] && !leads(u->kind) && !u->head && g > 0 && rank > best_rank) {
             best = (ptrdiff_t)i;
             best_rank = rank;
             *ret_gain = g;
         }
     }
     return best;
-}
-
-/* Whether all that the chosen one covers, its lead-in covers already: then the whole list is the
- * answer, and not one item of it. */
-static bool lead_is_asked(const struct extractive *x, const struct unit *u)
-{
-    if (u->lead < 0 || !is_item(u) || x->units[u->lead].kind == LLM_ROW) {
-        return false;
-    }
-    for (size_t i = 0; i < x->term_count; i++) {
-        if (llm_has_word(&u->words, x->terms[i].word) &&
-            !llm_has_word(&u->lead_words, x->terms[i].word)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static void choose_and_say(struct extractive *x)
@@ -399,15 +474,27 @@ static void choose_and_say(struct extractive *x)
             return;
         }
         const struct unit *u = &x->units[best];
-        if (n && x->shown + u->raw.n > MAX_SHOWN) {
+        const bool beside = !adds(x, u, &u->words) && asked_share(x, &u->section_words) < 0.5;
+        if (n && (x->shown + u->raw.n > MAX_SHOWN || beside)) {
             return;
         }
-        if (lead_is_asked(x, u)) {
-            say_what_follows(x, (size_t)u->lead);
+        if (is_item(u) && !adds(x, u, &u->words)) {
+            say_all(x, (size_t)best);
         } else {
             say_with_lead(x, (size_t)best);
         }
     }
+}
+
+/* The share of the question that the best sentence of the answer does not have: words that are
+ * scattered over several are no sign of an answer. */
+static double missed(const struct extractive *x)
+{
+    double best = 0;
+    for (size_t i = 0; i < x->rq->passage_count; i++) {
+        best = x->told[i] > best ? x->told[i] : best;
+    }
+    return 1 - best;
 }
 
 static enum err answer(struct cx *cx, struct net_client *net, const struct llm_request *rq,
@@ -420,15 +507,19 @@ static enum err answer(struct cx *cx, struct net_client *net, const struct llm_r
     *ret = (struct llm_answer){.finish_reason = STR("stop"), .model = STR("extractive")};
     ret->usage.attempts = 1;
     if (rq->known) {
-        x.figure = figure_asked(llm_fold(cx->arena, rq->question));
+        x.question = llm_reword(cx->arena, str_trim(rq->question));
+        x.figures = llm_figures_asked(llm_fold(cx->arena, x.question));
+        x.figure_words = words_of(&x, str_of(llm_figure_words(x.figures)));
         for (size_t i = 0; i < rq->passage_count; i++) {
             add_passage(&x, i);
         }
+        x.told = arena_many(cx->arena, double, rq->passage_count + 1);
         x.taken = arena_many(cx->arena, bool, x.unit_count + 1);
         read_question(&x);
         if (x.total > 0) {
             choose_and_say(&x);
         }
+        ret->missed = missed(&x);
     }
     ret->text = str_dup(cx->arena, buf_view(&out));
     ret->usage.total_us = clock_mono_us() - began;

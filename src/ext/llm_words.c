@@ -18,7 +18,14 @@ static const char small_words[] =
     "its just ll m me my no nor not of on or our ours please re s she should so some such t than "
     "that the their them then there these they this those to too us ve very was we were what when "
     "where which while who whom why will with would you your yours tell know want need much many "
-    "hello hi hey thanks thank take takes took get gets give gives go goes make makes "
+    "hello hi hey thanks thank take takes took get gets got give gives go goes make makes whats "
+    "wheres "
+    "hows whens pls plz thx ok okay cheers nearby now today still guys ya ur im ive like find long "
+    "lot "
+    "way far last lasts say says explain wish likes question questions ask asking help wonder "
+    "wondering "
+    "possible able anything something someone somebody anyone thing things maybe really actually "
+    "include includes exactly use work works come comes happen happens else kind "
     " aber alle als am an auch auf aus bei bin bis bist da das dass dein deine dem den der des "
     "dich "
     "die dies diese dieser dir du ein eine einem einen einer eines er es euch euer fur hat habe "
@@ -242,9 +249,11 @@ bool llm_same_word(struct str a, struct str b)
     if (same == a.n && same == b.n) {
         return true;
     }
+    const struct str longer = a.n > b.n ? a : b;
+    const bool plural = a.n != b.n && same >= 3 && same + 1 == longer.n && longer.p[same] == 's';
     const bool begins_alike =
         same >= SAME_PREFIX && a.n - same <= SAME_REST && b.n - same <= SAME_REST;
-    return !is_digit(a.p[0]) && (begins_alike || is_typing_error(a, b));
+    return !is_digit(a.p[0]) && (plural || begins_alike || is_typing_error(a, b));
 }
 
 bool llm_has_word(const struct llm_words *words, struct str w)

@@ -97,7 +97,7 @@ static void weigh(struct judging *j)
     const struct judge_in *in = j->in;
     if (!j->small_talk) {
         signal(j, "retrieval", 0.85 * in->coverage + 0.15 * in->margin, 0.20);
-        signal(j, "citations", j->cited.sentence_share, 0.40);
+        signal(j, "citations", j->cited.sentence_share * (1 - in->missed), 0.40);
         signal(j, "grounding", in->passage_count ? grounding(j) : 0, 0.10);
     }
     signal(j, "hedging", hedging(j), 0.10);

@@ -3,7 +3,8 @@
  *
  * Confidence is the weighted mean of the signals that apply (each 0-1):
  *   retrieval  how much of the question the passages cover, and how far the best stands out
- *   citations  share of the answer's sentences that a checked citation stands behind
+ *   citations  share of the answer's sentences that a checked citation stands behind, less what
+ *              the quotes are known to miss of the question
  *   grounding  share of the answer's content words and figures that the passages have
  *   hedging    1 without words of doubt, 0 with three
  *   quality    whether the answer is whole, and of a length that suits the question
@@ -26,6 +27,7 @@ struct judge_in {
     size_t passage_count;
     bool searched;
     double coverage, margin; /* of the search */
+    double missed;           /* share of the question that the quotes do not speak of, 0-1 */
     struct str question;     /* made whole */
     struct str language;
     struct str finish_reason; /* empty: cut off */

@@ -15,8 +15,10 @@ static void note_failure(struct work *w, const char *what, enum err e)
 static enum err search(struct work *w)
 {
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    const bool quotes = str_is(w->policy.provider, "extractive");
+    const int64_t limit = quotes ? max_i64(w->policy.top_k, conf.quote_passages) : w->policy.top_k;
     const struct search_query q = {
-        .text = w->question, .language = w->language, .limit = (size_t)w->policy.top_k};
+        .text = w->question, .language = w->language, .limit = (size_t)limit};
     TRY(db_begin_read(w->cx, &tx));
     TRY(search_text(tx, &q, &w->found));
     return db_commit(tx);

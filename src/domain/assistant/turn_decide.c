@@ -54,6 +54,7 @@ static void judge_answer(struct work *w)
         .searched = w->searched,
         .coverage = w->found.coverage,
         .margin = w->found.margin,
+        .missed = w->answer.missed,
         .question = w->question,
         .language = w->language,
         .finish_reason = w->answer.finish_reason,

@@ -2,13 +2,14 @@
  * know counting: as it is, stemmed as each language of the texts would stem it; joined with its
  * neighbours, where a part number was typed with blanks; taken apart, where it was typed as one;
  * as the beginning of a word, at the end of a short question; as a word that differs by a slip of
- * the finger. A word that no way finds keeps the weight of the rarest: it is what the texts do not
- * speak of. */
+ * the finger; and by other words for the same thing. A word that no way finds keeps the weight of
+ * the rarest: it is what the texts do not speak of. */
 #include "domain/knowledge/question.h"
 
 #include "domain/account/tenant.h"
 #include "domain/knowledge/language.h"
 #include "domain/knowledge/near.h"
+#include "ext/llm_lexicon.h"
 
 #include <math.h>
 
@@ -24,7 +25,8 @@ enum {
 };
 
 static const double slip_trust = 0.8;
-static const double part_weight = 2;     /* who types a part number asks about that part */
+static const double part_weight = 2; /* who types a part number asks about that part */
+static const double filler_weight = 0.2;
 static const double number_weight = 0.5; /* texts give ranges where questions give numbers */
 
 static const struct db_stmt select_totals =
@@ -123,6 +125,16 @@ static enum err try_alt(struct reader *r, struct question_word *w, struct str te
     return ERR_OK;
 }
 
+static enum err try_new_alt(struct reader *r, struct question_word *w, struct str term)
+{
+    for (size_t a = 0; a < w->alt_count; a++) {
+        if (str_eq(w->alts[a], term)) {
+            return ERR_OK;
+        }
+    }
+    return w->alt_count < QUESTION_ALTS ? try_alt(r, w, term) : ERR_OK;
+}
+
 /* Whether no language of the texts keeps the word: then its absence says nothing. */
 static bool kept_by_texts(const struct reader *r, size_t token)
 {
@@ -169,15 +181,26 @@ static enum err try_as_it_is(struct reader *r, size_t token, struct question_wor
 {
     for (size_t i = 0; i <= r->language_count; i++) {
         const struct query_word *k = &r->words[i][token];
-        for (size_t j = 0; j < k->alt_count && w->alt_count < QUESTION_ALTS; j++) {
-            bool seen = false;
-            for (size_t a = 0; a < w->alt_count; a++) {
-                seen |= str_eq(w->alts[a], k->alts[j]);
-            }
-            if (!seen) {
-                TRY(try_alt(r, w, k->alts[j]));
-            }
+        for (size_t j = 0; j < k->alt_count; j++) {
+            TRY(try_new_alt(r, w, k->alts[j]));
         }
+    }
+    return ERR_OK;
+}
+
+/* Other words for it, which count as it does. */
+static enum err try_synonyms(struct reader *r, struct str word, struct question_word *w)
+{
+    struct str same[LLM_SYNONYMS];
+    const size_t n = llm_synonyms(word, same);
+    for (size_t i = 0; i < r->language_count && n; i++) {
+        struct terms *t = terms_new(r->languages[i]);
+        enum err e = ERR_OK;
+        for (size_t k = 0; k < n && !e; k++) {
+            e = try_new_alt(r, w, terms_stem(t, r->arena, same[k]));
+        }
+        terms_free(&t);
+        TRY(e);
     }
     return ERR_OK;
 }
@@ -326,7 +349,10 @@ static void keep(struct reader *r, struct question_word *w)
         return;
     }
     w->df = min_i64(w->df, q->chunks);
-    w->weight = idf(q, w->df) * (w->required ? part_weight : w->number ? number_weight : 1);
+    w->weight = idf(q, w->df) * (w->required ? part_weight
+                                 : w->number ? number_weight
+                                 : w->filler ? filler_weight
+                                             : 1);
     q->weight += w->weight;
     q->words[q->count++] = *w;
 }
@@ -361,6 +387,11 @@ static enum err read_token(struct reader *r, size_t token, bool last, size_t *re
     w.number = k->kind == TOKEN_NUMBER;
     w.required = k->kind == TOKEN_PART;
     TRY(try_as_it_is(r, token, &w));
+    TRY(try_synonyms(r, k->kind == TOKEN_COMPOUND && k->alt_count ? k->alts[0] : k->surface, &w));
+    w.filler = k->kind == TOKEN_WORD && llm_is_filler(k->surface);
+    if (!w.df && w.filler) {
+        return ERR_OK; /* "item", "thing": the texts name it themselves */
+    }
     if (!w.df && k->kind == TOKEN_PART && k->piece_count > 1) {
         return keep_pieces(r, token);
     }
@@ -411,12 +442,13 @@ enum err question_read(struct db_tx *tx, const struct search_query *query, struc
     struct reader r = {.tx = tx, .arena = db_tx_cx(tx)->arena, .q = ret};
     TRY(read_totals(&r));
     TRY(read_language(&r, query));
-    cut_in(&r, query->text, ret->language, 0);
+    const struct str text = llm_reword(r.arena, query->text);
+    cut_in(&r, text, ret->language, 0);
     for (size_t i = 0; i < r.language_count; i++) {
-        cut_in(&r, query->text, r.languages[i], i + 1);
+        cut_in(&r, text, r.languages[i], i + 1);
     }
     const bool brief = is_short(&r);
-    const bool unfinished = query->text.n && query->text.p[query->text.n - 1] != '?';
+    const bool unfinished = text.n && text.p[text.n - 1] != '?';
     size_t used;
     for (size_t i = 0; i < r.token_count && i < MAX_TOKENS; i += used) {
         TRY(read_token(&r, i, brief && unfinished && i + 1 == r.token_count, &used));

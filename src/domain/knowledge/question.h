@@ -20,6 +20,7 @@ struct question_word {
     double trust;       /* 1; less when the alts are guesses at a misspelt word */
     bool required;      /* part numbers: without it nothing is known */
     bool number;        /* digits alone */
+    bool filler;        /* names nothing in particular ("order", "shop"): counts less */
     size_t position;    /* among all words of the question: neighbours stand together */
     struct str surface; /* folded */
 };

@@ -10,6 +10,7 @@
 enum {
     REREAD = 24, /* passages whose order is looked at again with their words' places */
     TOP = 10,    /* places that must be right before */
+    JUDGED = 3,  /* passages that tell whether the answer is known */
 };
 
 static const double together = 0.35; /* worth of two neighbours, of their weights */
@@ -196,6 +197,6 @@ enum err search_text(struct db_tx *tx, const struct search_query *query, struct 
     for (size_t i = 0; i < n; i++) {
         ret->passages[i] = found[i].passage;
     }
-    judge(&q, found, n, ret);
+    judge(&q, found, n < JUDGED ? n : JUDGED, ret);
     return ERR_OK;
 }
