@@ -25,20 +25,24 @@
 
 enum {
     MAX_CHOSEN = 3,
-    MAX_SHOWN = 600, /* bytes of the answer without its markers */
-    MAX_ITEMS = 10,  /* of a list or table that is quoted whole */
+    MAX_SHOWN = 600,   /* bytes of the answer without its markers */
+    MAX_GOES_ON = 250, /* up to which a sentence brings the next one that goes back to it */
+    MAX_ITEMS = 10,    /* of a list or table that is quoted whole */
     MAX_TERMS = 64,
 };
 
-static const double enough_share = 0.45; /* of the question, for a first sentence */
-static const double more_share = 0.18;  /* that a further one must add */
+static const double enough_share = 0.45;   /* of the question, for a first sentence */
+static const double more_share = 0.18;     /* that a further one must add */
+static const double elsewhere_share = 0.5; /* from which on the question is not answered here */
 static const double figure_bonus = 0.3;
-static const double section_bonus = 0.15;
+static const double section_bonus = 0.2;
 static const double name_bonus = 0.15;
 static const double same_share = 0.9;  /* of a word, for another word for the same */
 static const double form_share = 0.92; /* for another form */
 static const double heading_share = 0.75;
-static const double filler_share = 0.2; /* and for numbers, which texts give ranges of */
+static const double above_share = 0.5;      /* of what is told, when only the headings say so */
+static const double no_figure_share = 0.75; /* and when the figure is not there */
+static const double filler_share = 0.2;     /* and for numbers, which texts give ranges of */
 
 struct term {
     struct str words[LLM_SYNONYMS + 1]; /* as it was asked, then others for the same */
@@ -70,6 +74,7 @@ struct extractive {
     double total;
     bool covered[MAX_TERMS];
     struct llm_words figure_words; /* that headings have above such figures */
+    unsigned asked;                /* figures */
     unsigned figures;              /* that are asked for and not told yet */
     bool *taken;
     size_t shown;
@@ -392,9 +397,11 @@ static void cover(struct extractive *x, const struct unit *u)
     double told = 0;
     for (size_t i = 0; i < x->term_count; i++) {
         const double share = share_of(u, &x->terms[i]);
+        const bool above = share <= heading_share && !(u->figures & x->asked);
         x->covered[i] |= share > 0;
-        told += share * x->terms[i].weight / x->total;
+        told += (above ? above_share : share) * (share > 0) * x->terms[i].weight / x->total;
     }
+    told *= x->asked && !(u->figures & x->asked) ? no_figure_share : 1;
     if (told > x->told[u->passage]) {
         x->told[u->passage] = told;
     }
@@ -417,28 +424,39 @@ static void say_with_lead(struct extractive *x, size_t at)
     }
     say(x, at, is_item(u));
     cover(x, u);
+    const struct unit *next = at + 1 < x->unit_count ? u + 1 : u;
+    if (u->kind == LLM_PROSE && next->kind == LLM_PROSE && next->passage == u->passage &&
+        !x->taken[at + 1] && x->shown + next->raw.n <= MAX_GOES_ON &&
+        llm_goes_back(llm_fold(x->arena, next->raw))) {
+        say(x, at + 1, false);
+    }
 }
 
-/* Two lines of one list or table. */
+/* Two lines of one list or table, or sentences below one heading. */
 static bool are_neighbours(const struct unit *a, const struct unit *b)
 {
+    if (a->kind == LLM_PROSE) {
+        return b->kind == LLM_PROSE && a->passage == b->passage;
+    }
     return a->passage == b->passage && a->kind == b->kind && a->lead == b->lead && !b->head;
 }
 
-/* The whole list or table of the unit, but for lines without the figure that is asked for. */
+/* The whole list or table of the unit, or the first sentences of its section, but for lines without
+ * the figure that is asked for. */
 static void say_all(struct extractive *x, size_t at)
 {
     const struct unit *like = &x->units[at];
     const unsigned figures = x->figures & like->figures;
+    const size_t most = is_item(like) ? MAX_SHOWN : MAX_GOES_ON;
     size_t first = at;
     while (first > 0 && are_neighbours(like, &x->units[first - 1])) {
         first--;
     }
-    x->listing = true;
+    x->listing = is_item(like);
     size_t said = 0;
     for (size_t i = first; i < x->unit_count && said < MAX_ITEMS; i++) {
         const struct unit *u = &x->units[i];
-        if (!are_neighbours(like, u) || (said && x->shown + u->raw.n > MAX_SHOWN)) {
+        if (!are_neighbours(like, u) || (said && x->shown + u->raw.n > most)) {
             break;
         }
         if (!x->taken[i] && (!figures || (u->figures & figures))) {
@@ -465,6 +483,39 @@ static ptrdiff_t choose(const struct extractive *x, double *ret_gain)
     return best;
 }
 
+/* The share of the question's words that the unit's passage does not have and others do. Counted,
+ * not weighed: what was searched for is common in what was found. */
+static double elsewhere(const struct extractive *x, const struct unit *chosen)
+{
+    double all = 0;
+    double sum = 0;
+    for (size_t i = 0; i < x->term_count; i++) {
+        const struct term *t = &x->terms[i];
+        double here = 0;
+        double there = 0;
+        for (size_t k = 0; k < x->unit_count; k++) {
+            const double share = share_of(&x->units[k], t);
+            double *best = x->units[k].passage == chosen->passage ? &here : &there;
+            *best = share > *best ? share : *best;
+        }
+        const bool counts = !llm_is_filler(t->words[0]) && !is_number(t->words[0]);
+        all += counts;
+        sum += counts && !(here > 0) && there > 0;
+    }
+    return all > 0 ? sum / all : 0;
+}
+
+/* Words of one question that stand in different places only ("repair", "car") are no answer; two
+ * questions at once may be answered from two places. */
+static bool is_scattered(const struct extractive *x, const struct unit *u)
+{
+    const struct str folded = llm_fold(x->arena, x->question);
+    const bool two = str_find_char(x->question, '\n', 0) >= 0 ||
+                     llm_is_joined(folded, x->rq->language) ||
+                     str_find_char(str_sub(x->question, 0, x->question.n - 1), '?', 0) >= 0;
+    return !two && elsewhere(x, u) >= elsewhere_share;
+}
+
 static void choose_and_say(struct extractive *x)
 {
     for (int n = 0; n < MAX_CHOSEN; n++) {
@@ -474,11 +525,14 @@ static void choose_and_say(struct extractive *x)
             return;
         }
         const struct unit *u = &x->units[best];
+        if (!n && is_scattered(x, u)) {
+            return;
+        }
         const bool beside = !adds(x, u, &u->words) && asked_share(x, &u->section_words) < 0.5;
         if (n && (x->shown + u->raw.n > MAX_SHOWN || beside)) {
             return;
         }
-        if (is_item(u) && !adds(x, u, &u->words)) {
+        if (!adds(x, u, &u->words)) {
             say_all(x, (size_t)best);
         } else {
             say_with_lead(x, (size_t)best);
@@ -509,6 +563,7 @@ static enum err answer(struct cx *cx, struct net_client *net, const struct llm_r
     if (rq->known) {
         x.question = llm_reword(cx->arena, str_trim(rq->question));
         x.figures = llm_figures_asked(llm_fold(cx->arena, x.question));
+        x.asked = x.figures;
         x.figure_words = words_of(&x, str_of(llm_figure_words(x.figures)));
         for (size_t i = 0; i < rq->passage_count; i++) {
             add_passage(&x, i);

@@ -135,6 +135,22 @@ bool llm_goes_back(struct str folded)
     return false;
 }
 
+bool llm_is_joined(struct str folded, struct str language)
+{
+    static const struct {
+        const char *language, *word;
+    } rows[] = {{"en", " and "}, {"de", " und "},     {"fr", " et "}, {"es", " y "},
+                {"it", " e "},   {"pt", " e "},       {"nl", " en "}, {"pl", " i "},
+                {"hr", " i "},   {"ar", " \xD9\x88 "}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (str_starts(language, str_of(rows[i].language)) &&
+            str_find(folded, str_of(rows[i].word), 0) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A word of the question: where it stands, and how it compares. */
 struct spot {
     size_t start, end;

@@ -20,6 +20,9 @@ bool llm_is_filler(struct str word);
  */
 bool llm_goes_back(struct str folded);
 
+/* Whether the folded question has a word of its language that joins two questions ("and"). */
+bool llm_is_joined(struct str folded, struct str language);
+
 /* The question with turns of phrase replaced: "where are you" becomes "address", "send it back"
  * becomes "return it", "185cm" becomes "185 cm"; everything else stays as it is. In the arena, or
  * the question itself. */

@@ -12,7 +12,7 @@ STOP("en",
     "please tell know want need like likes wish get gets got give take takes much many long find say says explain hi hello hey "
     "dear thanks thank question questions ask asking wondering wonder help anything something someone somebody anyone "
     "thing things way far last lasts happen happens else possible able kind make maybe just really actually still ever im id come comes go "
-    "goes work does include includes exactly lot use whats wheres hows whens pls plz thx ok okay cheers nearby now today "
+    "goes work does include includes included including exactly lot use whats wheres hows whens pls plz thx ok okay cheers nearby now today "
     "got still guys ya ur")
 STOP("de",
     "aber alle allem allen aller alles als also am an ander andere anderen auch auf aus bei beim bin bis bist da damit dann "
