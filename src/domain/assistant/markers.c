@@ -192,7 +192,7 @@ static void take_numbers(struct marker_filter *f, struct str s, struct str quote
 
 static void take_marker(struct marker_filter *f, size_t quote_at)
 {
-    const struct str s = str_sub(buf_view(&f->held), f->blanks, f->held.n);
+    const struct str s = str_sub(buf_view(&f->held), f->blanks, f->looked);
     if (is_digit(s.p[1])) {
         const struct str quote =
             quote_at ? quote_of(f, str_sub(s, quote_at, s.n)) : (struct str){"", 0};
@@ -205,59 +205,66 @@ static void take_marker(struct marker_filter *f, size_t quote_at)
     f->joined |= f->blanks > 0;
 }
 
-static void forget_held(struct marker_filter *f)
+/* The first n held bytes are done with; what is behind them is looked at anew. */
+static void let_go(struct marker_filter *f, size_t n)
 {
-    buf_reset(&f->held);
+    buf_drop(&f->held, n);
+    f->looked = 0;
     f->blanks = 0;
 }
 
-/* Held bytes that are text: the first sign passes, the rest is looked at anew. */
-static void release(struct marker_filter *f);
-
-static void feed_byte(struct marker_filter *f, char c)
+static void show_held(struct marker_filter *f, size_t n)
 {
-    const bool begun = f->held.n > f->blanks;
-    if (!begun && c != '[') {
-        if (!is_blank(c)) {
-            show(f, buf_view(&f->held));
-            forget_held(f);
-            show(f, (struct str){&c, 1});
-            return;
-        }
-        if (f->blanks >= 32) {
-            show(f, buf_view(&f->held));
-            forget_held(f);
-        }
-        f->blanks++;
-        buf_char(&f->held, c);
+    show(f, str_sub(buf_view(&f->held), 0, n));
+}
+
+/* Outside of what may be a marker. */
+static void look_outside(struct marker_filter *f, char c)
+{
+    if (!is_blank(c)) {
+        show_held(f, f->looked);
+        let_go(f, f->looked);
         return;
     }
-    buf_char(&f->held, c);
+    if (f->blanks >= 32) {
+        show_held(f, f->blanks);
+        let_go(f, f->blanks);
+        f->looked = 1;
+    }
+    f->blanks++;
+}
+
+/* What was held is text: it passes up to and with its first sign. The opening of a marker with a
+ * colon never passes; a bracket that was none does. */
+static void release(struct marker_filter *f, size_t quote_at)
+{
+    show_held(f, quote_at ? f->blanks : f->blanks + 1);
+    let_go(f, f->blanks + (quote_at ? quote_at : 1));
+}
+
+static void look_inside(struct marker_filter *f)
+{
     size_t quote_at = 0;
-    const enum look l = look_at(str_sub(buf_view(&f->held), f->blanks, f->held.n), &quote_at);
+    const enum look l = look_at(str_sub(buf_view(&f->held), f->blanks, f->looked), &quote_at);
     if (l == WHOLE) {
         take_marker(f, quote_at);
-        forget_held(f);
-    } else if (l == TEXT || f->held.n > MARKER_QUOTE_MAX) {
-        release(f);
+        let_go(f, f->looked);
+    } else if (l == TEXT || f->looked > MARKER_QUOTE_MAX) {
+        release(f, quote_at);
     }
 }
 
-static void release(struct marker_filter *f)
+static void feed_byte(struct marker_filter *f, char c)
 {
-    char copy[MARKER_QUOTE_MAX + 64];
-    size_t quote_at = 0;
-    const size_t n = f->held.n;
-    must(n <= sizeof(copy));
-    memcpy(copy, f->held.p, n);
-    const struct str s = {copy + f->blanks, n - f->blanks};
-    (void)look_at(s, &quote_at);
-    /* The opening of a marker with a colon never passes; a bracket that was none does. */
-    const size_t from = quote_at ? f->blanks + quote_at : f->blanks + 1;
-    show(f, (struct str){copy, quote_at ? f->blanks : from});
-    forget_held(f);
-    for (size_t i = from; i < n; i++) {
-        feed_byte(f, copy[i]);
+    buf_char(&f->held, c);
+    while (f->looked < f->held.n) {
+        const bool begun = f->looked > f->blanks;
+        const char next = f->held.p[f->looked++];
+        if (begun || next == '[') {
+            look_inside(f);
+        } else {
+            look_outside(f, next);
+        }
     }
 }
 
@@ -278,7 +285,7 @@ struct str markers_end(struct marker_filter *f)
         const bool cut_word = s.n > 2;
         show(f, cut_word ? (struct str){"", 0} : buf_view(&f->held));
     }
-    forget_held(f);
+    let_go(f, f->held.n);
     while (f->visible.n > was && is_blank(f->visible.p[f->visible.n - 1])) {
         f->visible.n--;
     }

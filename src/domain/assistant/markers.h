@@ -27,8 +27,9 @@ struct marker {
 struct marker_filter {
     struct arena *arena;
     struct buf visible; /* all that passed */
-    struct buf held;    /* a marker that is not ended yet */
-    size_t blanks;      /* held back before it */
+    struct buf held;    /* a marker that is not ended yet, with the blanks before it */
+    size_t blanks;      /* of held: its first bytes */
+    size_t looked;      /* of held: those that were looked at; all of them between two calls */
     bool joined;        /* a marker with blanks before it was taken out just now */
     struct marker items[MARKERS_MAX];
     size_t count;

@@ -1,5 +1,6 @@
 #include "domain/assistant/markers.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 
 #include <cmocka.h>
@@ -116,6 +117,37 @@ static void lets_go_of_what_is_too_long(void **state)
     arena_free(&a);
 }
 
+/* Openings within openings, none of which is closed: the line's end makes text of one after
+ * another. */
+static void *run_nested(void *arg)
+{
+    (void)arg;
+    struct arena *a = arena_new();
+    struct marker_filter f = markers_make(a, 1 << 20);
+    for (int i = 0; i < 400; i++) {
+        (void)markers_feed(&f, STR("[1: "));
+    }
+    (void)markers_feed(&f, STR("x\ny"));
+    (void)markers_end(&f);
+    assert_int_equal(f.count, 0);
+    assert_true(str_is(buf_view(&f.visible), "x\ny"));
+    markers_fini(&f);
+    arena_free(&a);
+    return NULL;
+}
+
+static void nests_without_depth(void **state)
+{
+    (void)state;
+    pthread_attr_t attr;
+    pthread_t t;
+    assert_int_equal(pthread_attr_init(&attr), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attr, 256 * KB), 0);
+    assert_int_equal(pthread_create(&t, &attr, run_nested, NULL), 0);
+    assert_int_equal(pthread_join(t, NULL), 0);
+    (void)pthread_attr_destroy(&attr);
+}
+
 static void remembers_a_bounded_number(void **state)
 {
     (void)state;
@@ -138,6 +170,7 @@ int main(void)
         cmocka_unit_test(does_not_depend_on_pieces),
         cmocka_unit_test(holds_back_only_what_may_be_a_marker),
         cmocka_unit_test(lets_go_of_what_is_too_long),
+        cmocka_unit_test(nests_without_depth),
         cmocka_unit_test(remembers_a_bounded_number),
     };
     return cmocka_run_group_tests_name("markers", tests, NULL, NULL);
