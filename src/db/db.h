@@ -99,7 +99,8 @@ struct db_options {
 };
 
 /* Opens and checks the database (makes the file when missing and not read_only; runs no migration).
- * why gets cause and remedy on failure. The caller closes it. */
+ * why gets cause and remedy on failure; ERR_CONFLICT: another process has it. The caller closes it.
+ */
 enum err db_open(const struct db_options *options, struct db **ret, struct buf *why);
 void db_close(struct db **db);
 

@@ -35,13 +35,14 @@ enum err lock_take(const char *path, int *ret_fd, struct buf *why)
         return ERR_UNAVAILABLE;
     }
     if (flock(fd, LOCK_EX | LOCK_NB)) {
-        if (errno == EWOULDBLOCK) {
+        const bool in_use = errno == EWOULDBLOCK;
+        if (in_use) {
             say_in_use(path, fd, why);
         } else {
             buf_fmt(why, "cannot lock %s: %s", path, strerror(errno));
         }
         (void)close(fd);
-        return ERR_UNAVAILABLE;
+        return in_use ? ERR_CONFLICT : ERR_UNAVAILABLE;
     }
     /* The number is a courtesy to whoever is kept out; the lock is what counts. */
     if (ftruncate(fd, 0) == 0) {

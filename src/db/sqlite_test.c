@@ -58,7 +58,7 @@ static void a_second_server_is_kept_out(void **state)
     (void)snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
     f->options.lock_path = f->lock_path;
     db_fixture_open(f);
-    assert_int_equal(try_open(&f->options, &why), ERR_UNAVAILABLE);
+    assert_int_equal(try_open(&f->options, &why), ERR_CONFLICT);
     assert_true(says(&why, "in use by another metachat"));
     assert_true(says(&why, pid));
     assert_true(says(&why, "stop it first"));

@@ -32,14 +32,16 @@ static enum exit_code up(struct cx *cx, const struct args *args)
     return print(&out);
 }
 
+static bool read_count(const struct args *args, int64_t *ret)
+{
+    return str_to_i64(str_of(args->words[0]), 1, 10000, ret);
+}
+
 static enum exit_code down(struct cx *cx, const struct args *args)
 {
     int64_t count = 0;
     int n = 0;
-    if (!str_to_i64(str_of(args->words[0]), 1, 10000, &count)) {
-        complain("migrate down: '%s' is not a number of migrations", args->words[0]);
-        return EXIT_USAGE;
-    }
+    must(read_count(args, &count));
     if (db_migrate_down(cx, (int)count, &n)) {
         return complain_cx(cx);
     }
@@ -79,6 +81,11 @@ static enum exit_code run_up(const struct args *args)
 
 static enum exit_code run_down(const struct args *args)
 {
+    int64_t count = 0;
+    if (!read_count(args, &count)) {
+        complain("migrate down: '%s' is not a number of migrations", args->words[0]);
+        return EXIT_USAGE;
+    }
     return with_database(false, args, down);
 }
 

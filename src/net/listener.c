@@ -144,7 +144,7 @@ enum err listener_open(const char *where, int *ret_fd, struct buf *why)
     char text[128];
     buf_fmt(why, "Cannot listen on %s: %s; %s.", where, strerror_r(failed, text, sizeof(text)),
             remedy(failed));
-    return ERR_UNAVAILABLE;
+    return failed == EADDRINUSE ? ERR_CONFLICT : ERR_UNAVAILABLE;
 }
 
 static bool open_local(const struct sockaddr_un *at, int *ret_fd)

@@ -78,7 +78,8 @@ struct net_callbacks {
 };
 
 /* Binds and listens (host:port, [v6]:port; port 0: any; NULL: on no address). On failure why gets a
- * sentence with cause and remedy. The caller frees with net_server_free. */
+ * sentence with cause and remedy; ERR_CONFLICT: somebody else listens there. The caller frees with
+ * net_server_free. */
 enum err net_server_new(const char *listen, const struct net_limits *limits,
                         const struct net_callbacks *callbacks, struct net_server **ret,
                         struct buf *why);
