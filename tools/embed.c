@@ -77,6 +77,7 @@ static void add_file(struct walk *w, const char *path)
     w->files[w->count++] = path;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the folders that are built in */
 static void walk_folder(struct walk *w, const char *folder)
 {
     const char *place = on_disk(w, folder);

@@ -40,7 +40,7 @@ struct str auth_act_token(struct cx *cx, struct tenant_id tenant, struct str rea
 
 static enum err check_tenant(struct cx *cx, struct tenant_id id)
 {
-    struct tenant t;
+    struct tenant t = {};
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     cx_for_tenant(cx, id);
     enum err e = db_begin_read(cx, &tx);

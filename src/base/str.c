@@ -77,7 +77,7 @@ int str_cmp(struct str a, struct str b)
 struct str str_sub(struct str s, size_t at, size_t n)
 {
     if (!s.p) {
-        return s; /* adding even 0 to NULL is undefined */
+        return (struct str){}; /* adding even 0 to NULL is undefined */
     }
     if (at > s.n) {
         at = s.n;

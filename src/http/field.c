@@ -47,6 +47,7 @@ static void decode_number(struct field_check *c, const struct field_path *at, co
     }
 }
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as the table, which is ours */
 static void decode_list(struct field_check *c, const struct field_path *at, const struct field *f,
                         const json_t *v, struct list *ret)
 {
@@ -204,6 +205,7 @@ static void decode_object(struct field_check *c, const struct field_path *at,
     }
     refuse_unknown(c, at, fields, object);
 }
+/* NOLINTEND(misc-no-recursion) */
 
 enum err field_decode(struct cx *cx, const struct field *fields, const json_t *object, void *ret)
 {
@@ -218,17 +220,33 @@ static bool is_simple(enum field_kind k)
            k == FIELD_K_ID || k == FIELD_K_TIME;
 }
 
+/* What is wrong with the row itself; NULL: nothing. */
+static const char *fault_of(const struct field *fields, const struct field *f, bool of_query)
+{
+    if (!f->name || !*f->name) {
+        return "has no name";
+    }
+    if (find(fields, f->name) != f) {
+        return "is there twice";
+    }
+    if (of_query && !is_simple(f->kind)) {
+        return "cannot stand in a query";
+    }
+    if (f->kind == FIELD_K_OBJ && !f->fields) {
+        return "has no table";
+    }
+    if (f->kind == FIELD_K_LIST && f->fields && !f->item_size) {
+        return "has no item_size";
+    }
+    return f->max < f->min && f->max != 0 ? "has max below min" : NULL;
+}
+
+/* NOLINTBEGIN(misc-no-recursion): as deep as the table, which is ours */
 static bool field_ok(const struct field *fields, const struct field *f, bool of_query,
                      struct buf *why)
 {
     const bool nests = f->kind == FIELD_K_OBJ || (f->kind == FIELD_K_LIST && f->fields);
-    const char *fault = !f->name || !*f->name             ? "has no name"
-                        : find(fields, f->name) != f      ? "is there twice"
-                        : of_query && !is_simple(f->kind) ? "cannot stand in a query"
-                        : nests && !f->fields             ? "has no table"
-                        : f->kind == FIELD_K_LIST && f->fields && !f->item_size ? "has no item_size"
-                        : f->max < f->min && f->max != 0 ? "has max below min"
-                                                         : NULL;
+    const char *fault = fault_of(fields, f, of_query);
     if (fault) {
         buf_fmt(why, "field %s %s", f->name ? f->name : "(none)", fault);
         return false;
@@ -245,3 +263,4 @@ bool field_table_ok(const struct field *fields, bool of_query, struct buf *why)
     }
     return true;
 }
+/* NOLINTEND(misc-no-recursion) */

@@ -92,7 +92,7 @@ struct field {
     {                                                                                              \
         .kind = FIELD_K_END                                                                        \
     }
-#define FIELD_HAS(type, member) .has = offsetof(type, member) + 1
+#define FIELD_HAS(type, member) .has = (offsetof(type, member) + 1)
 
 /* Decodes the object into *ret (zeroed by the caller). Every fault is added to cx->fields with its
  * dotted path ("items.0.name"): a missing required member, a wrong type, out of bounds, an unknown

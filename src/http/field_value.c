@@ -8,6 +8,7 @@
 enum { PATH_MAX_BYTES = 160 };
 
 /* Outermost first. A path that does not fit is cut: it is for a person. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
 static void write_path(struct buf *out, const struct field_path *at)
 {
     if (!at) {

@@ -270,7 +270,6 @@ static bool can_answer(const struct route *r, int status)
     case 422:
         return r->creates;
     case 429:
-        return r->rate != RATE_PROBE;
     case 503:
         return r->rate != RATE_PROBE;
     case 400:

@@ -243,6 +243,7 @@ struct router *router_new(const struct route *const *groups)
     return r;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as our longest path */
 static void free_node(struct node *n)
 {
     while (n) {
@@ -290,6 +291,7 @@ static bool param_ok(struct str s)
 }
 
 /* rest has no pointer behind the last segment. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as our longest path */
 static const struct node *walk(const struct node *at, struct str rest, struct route_hit *hit)
 {
     struct str segment;

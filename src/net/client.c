@@ -272,7 +272,7 @@ enum err net_call_read(struct cx *cx, struct net_call *call, struct str *ret_par
 enum err net_call_read_all(struct cx *cx, struct net_call *call, struct str *ret_body)
 {
     SCOPED(buf_fini) struct buf all = buf_make(call->max_bytes);
-    struct str part;
+    struct str part = {};
     do {
         TRY(net_call_read(cx, call, &part));
         buf_str(&all, part);

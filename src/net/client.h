@@ -53,8 +53,9 @@ enum err net_call_read(struct cx *cx, struct net_call *call, struct str *ret_par
 /* The rest of the body into the arena. */
 enum err net_call_read_all(struct cx *cx, struct net_call *call, struct str *ret_body);
 
-/* Ends and frees; gives the exchange up if it still runs; *call may be NULL and is NULL afterwards.
+/* Ends and frees; gives the exchange up if it still runs; *ended may be NULL and is NULL
+ * afterwards.
  */
-void net_call_end(struct net_call **call);
+void net_call_end(struct net_call **ended);
 
 #endif

@@ -68,6 +68,7 @@ void call_post(struct net_call *call, unsigned want)
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl gives the type */
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     struct net_call *call = arg;
@@ -133,6 +134,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 
 /* Connected, anew or again, and about to send. A connection that another call opened has not been
  * through this call's guard. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl gives the type */
 static int on_connected(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
     struct net_call *call = arg;

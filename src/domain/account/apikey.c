@@ -204,7 +204,7 @@ static bool is_live(const struct db_rows *rows, const struct apikey *k, int64_t 
 static enum err verify_by_row(struct cx *cx, struct str secret, const struct apikey *known,
                               struct apikey *ret, bool *ret_good)
 {
-    struct db_rows rows;
+    struct db_rows rows = {};
     *ret_good = false;
     TRY(find_by_prefix(cx, secret, &rows));
     if (!rows.count) {

@@ -292,7 +292,7 @@ enum err conversation_update(struct db_tx *tx, struct conversation_id id,
                              const struct conversation_change *change, struct conversation *ret)
 {
     struct cx *cx = db_tx_cx(tx);
-    struct conversation before;
+    struct conversation before = {};
     TRY(check_change(cx, change));
     TRY(conversation_get(tx, id, &before));
     struct conversation after = before;

@@ -165,7 +165,7 @@ static void classify(struct group *g)
     const struct shape s = shape_of(g);
     if (t->count == 1) {
         t->kind = g->digits[0] ? TOKEN_NUMBER : TOKEN_WORD;
-    } else if (is_part(g, &s)) {
+    } else if (is_part(g, &s)) { /* NOLINT(bugprone-branch-clone): the first that fits wins */
         t->kind = TOKEN_PART;
     } else if (!s.letters && (is_thousands(g) || (t->count == 2 && has_joiner(g, ".,:")))) {
         t->kind = TOKEN_NUMBER;
