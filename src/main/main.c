@@ -179,6 +179,17 @@ static bool load_settings(const char *env_file)
     return true;
 }
 
+static enum exit_code run_with_settings(const struct command *c, const struct args *args,
+                                        const char *env_file)
+{
+    if (!load_settings(env_file)) {
+        return EXIT_CONFIG;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of write(), as a full disk is */
+    return c->run(args);
+}
+
 int main(int argc, char **argv)
 {
     const char *env_file = NULL;
@@ -208,15 +219,9 @@ int main(int argc, char **argv)
         return EXIT_OK;
     }
     struct args *args = mem_new(struct args);
-    if (!parse(c, argc - used, argv + used, args)) {
-        return EXIT_USAGE;
-    }
-    if (!load_settings(env_file)) {
-        return EXIT_CONFIG;
-    }
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of write(), as a full disk is */
-    const enum exit_code code = c->run(args);
+    const enum exit_code code = parse(c, argc - used, argv + used, args)
+                                    ? run_with_settings(c, args, env_file)
+                                    : EXIT_USAGE;
     mem_free(args);
     return code;
 }
