@@ -15,8 +15,10 @@ struct llm_message {
 
 /* A passage as the extractive provider needs it; others read it out of the messages. */
 struct llm_passage {
-    int number;         /* as cited: 1 … */
-    struct str heading; /* what it is about: the document's name and the headings above it */
+    int number;          /* as cited: 1 … */
+    struct str document; /* its name */
+    struct str path;     /* the headings above it, " › " between */
+    struct str heading;  /* what it is about: both together */
     struct str text;
     double coverage;
 };

@@ -36,6 +36,9 @@ static const double more_share = 0.18;     /* that a further one must add */
 static const double elsewhere_share = 0.5; /* from which on the question is not answered here */
 static const double figure_bonus = 0.3;
 static const double section_bonus = 0.2;
+static const double rival_share = 0.9;
+static const double rivalled_share = 0.5; /* of what is told, when another place tells as much */
+static const double title_bonus = 0.1;
 static const double name_bonus = 0.15;
 static const double same_share = 0.9;  /* of a word, for another word for the same */
 static const double form_share = 0.92; /* for another form */
@@ -55,7 +58,8 @@ struct unit {
     struct str raw;         /* as it stands in the passage */
     struct llm_words words; /* its own */
     struct llm_words lead_words, heading_words;
-    struct llm_words section_words; /* of the last heading above */
+    struct llm_words title_words;   /* of the first heading above */
+    struct llm_words section_words; /* of the last */
     struct llm_words name_words;    /* of the first cell, or of what stands before a colon */
     enum llm_sentence_kind kind;
     ptrdiff_t lead; /* the unit that leads to it, or -1 */
@@ -78,8 +82,9 @@ struct extractive {
     unsigned figures;              /* that are asked for and not told yet */
     bool *taken;
     size_t shown;
-    double *told; /* by passage: most of the question that a sentence said of it covers */
-    bool listing; /* several items of one list are said */
+    double *told;  /* by passage: most of the question that a sentence said of it covers */
+    bool rivalled; /* the first that was said */
+    bool listing;  /* several items of one list are said */
     void (*piece)(void *arg, struct str text);
     void *arg;
     struct buf *out;
@@ -185,6 +190,13 @@ static double share_of(const struct unit *u, const struct term *t)
     return share > 0 ? share : heading_share * share_in(&u->heading_words, t);
 }
 
+/* The first heading of a path. */
+static struct str title_of(struct str heading)
+{
+    const ptrdiff_t end = str_find(heading, STR("\xE2\x80\xBA"), 0);
+    return end < 0 ? heading : str_sub(heading, 0, (size_t)end);
+}
+
 /* The last heading of a path. */
 static struct str section_of(struct str heading)
 {
@@ -207,7 +219,9 @@ static void add_passage(struct extractive *x, size_t number)
     const struct llm_passage *p = &x->rq->passages[number];
     struct llm_words heading = words_of(x, p->heading);
     const struct llm_words section =
-        llm_content_words(x->arena, llm_fold(x->arena, section_of(p->heading)));
+        llm_content_words(x->arena, llm_fold(x->arena, section_of(p->path)));
+    const struct llm_words title =
+        llm_content_words(x->arena, llm_fold(x->arena, title_of(p->path)));
     size_t count = 0;
     const struct llm_sentence *s = llm_sentences(x->arena, p->text, &count);
     struct unit *units = arena_many(x->arena, struct unit, x->unit_count + count + 1);
@@ -234,6 +248,7 @@ static void add_passage(struct extractive *x, size_t number)
                 x, str_fmt(x->arena, STR_FMT " " STR_FMT, STR_ARG(p->heading), STR_ARG(u->raw)));
         }
         u->heading_words = heading;
+        u->title_words = title;
         u->section_words = section;
         u->name_words = words_of(x, name_of(u));
         u->head = u->kind == LLM_ROW && (u->lead < 0 || units[u->lead].kind != LLM_ROW) &&
@@ -262,7 +277,8 @@ static void add_term(struct extractive *x, struct str word, double factor)
     if (!is && (filler || factor < 1)) {
         return; /* it says nothing, or belongs to what was asked before */
     }
-    t.weight *= filler || is_number(word) ? filler_share : 1;
+    const bool told_by_figure = llm_has_word(&x->figure_words, word);
+    t.weight *= filler || told_by_figure || is_number(word) ? filler_share : 1;
     x->terms[x->term_count++] = t;
     x->total += t.weight;
 }
@@ -335,7 +351,8 @@ static bool adds(const struct extractive *x, const struct unit *u, const struct 
 static double bonus(const struct extractive *x, const struct unit *u)
 {
     const bool told = u->figures & x->figures;
-    double b = section_bonus * asked_share(x, &u->section_words) + (told ? figure_bonus : 0);
+    double b = title_bonus * asked_share(x, &u->title_words);
+    b += section_bonus * asked_share(x, &u->section_words) + (told ? figure_bonus : 0);
     if (adds(x, u, &u->name_words)) {
         b += told ? name_bonus : x->figures ? 0 : name_bonus / 3;
     }
@@ -466,6 +483,20 @@ static void say_all(struct extractive *x, size_t at)
     }
 }
 
+/* Whether a sentence of another passage answers nearly as well as the chosen one. */
+static bool is_rivalled(const struct extractive *x, const struct unit *chosen)
+{
+    const double best = gain(x, chosen) + bonus(x, chosen);
+    for (size_t i = 0; i < x->unit_count; i++) {
+        const struct unit *u = &x->units[i];
+        if (u->passage != chosen->passage && !leads(u->kind) && !u->head &&
+            gain(x, u) + bonus(x, u) > rival_share * best) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static ptrdiff_t choose(const struct extractive *x, double *ret_gain)
 {
     ptrdiff_t best = -1;
@@ -483,7 +514,14 @@ static ptrdiff_t choose(const struct extractive *x, double *ret_gain)
     return best;
 }
 
-/* The share of the question's words that the unit's passage does not have and others do. Counted,
+static bool same_document(const struct extractive *x, const struct unit *a, const struct unit *b)
+{
+    const struct str name = x->rq->passages[a->passage].document;
+    return a->passage == b->passage ||
+           (name.n && str_eq(name, x->rq->passages[b->passage].document));
+}
+
+/* The share of the question's words that the unit's document does not have and others do. Counted,
  * not weighed: what was searched for is common in what was found. */
 static double elsewhere(const struct extractive *x, const struct unit *chosen)
 {
@@ -495,29 +533,29 @@ static double elsewhere(const struct extractive *x, const struct unit *chosen)
         double there = 0;
         for (size_t k = 0; k < x->unit_count; k++) {
             const double share = share_of(&x->units[k], t);
-            double *best = x->units[k].passage == chosen->passage ? &here : &there;
+            double *best = same_document(x, &x->units[k], chosen) ? &here : &there;
             *best = share > *best ? share : *best;
         }
-        const bool counts = !llm_is_filler(t->words[0]) && !is_number(t->words[0]);
+        const bool counts = !llm_is_filler(t->words[0]) && !is_number(t->words[0]) &&
+                            !llm_has_word(&x->figure_words, t->words[0]);
         all += counts;
         sum += counts && !(here > 0) && there > 0;
     }
     return all > 0 ? sum / all : 0;
 }
 
-/* Words of one question that stand in different places only ("repair", "car") are no answer; two
- * questions at once may be answered from two places. */
-static bool is_scattered(const struct extractive *x, const struct unit *u)
+/* Whether more than one thing is asked, which may be answered from two places. */
+static bool asks_twice(const struct extractive *x)
 {
-    const struct str folded = llm_fold(x->arena, x->question);
-    const bool two = str_find_char(x->question, '\n', 0) >= 0 ||
-                     llm_is_joined(folded, x->rq->language) ||
-                     str_find_char(str_sub(x->question, 0, x->question.n - 1), '?', 0) >= 0;
-    return !two && elsewhere(x, u) >= elsewhere_share;
+    const struct str q = x->question;
+    return str_find_char(q, '\n', 0) >= 0 || str_find_char(str_sub(q, 0, q.n - 1), '?', 0) >= 0 ||
+           llm_is_joined(llm_fold(x->arena, q), x->rq->language);
 }
 
 static void choose_and_say(struct extractive *x)
 {
+    const bool twice = asks_twice(x);
+    size_t passage = 0;
     for (int n = 0; n < MAX_CHOSEN; n++) {
         double g = 0;
         const ptrdiff_t best = choose(x, &g);
@@ -525,10 +563,13 @@ static void choose_and_say(struct extractive *x)
             return;
         }
         const struct unit *u = &x->units[best];
-        if (!n && is_scattered(x, u)) {
+        if (!n && !twice && elsewhere(x, u) >= elsewhere_share) {
             return;
         }
-        const bool beside = !adds(x, u, &u->words) && asked_share(x, &u->section_words) < 0.5;
+        const bool beside = (!twice && u->passage != passage) ||
+                            (!adds(x, u, &u->words) && asked_share(x, &u->section_words) < 0.5);
+        passage = u->passage;
+        x->rivalled |= !n && is_rivalled(x, u);
         if (n && (x->shown + u->raw.n > MAX_SHOWN || beside)) {
             return;
         }
@@ -548,7 +589,7 @@ static double missed(const struct extractive *x)
     for (size_t i = 0; i < x->rq->passage_count; i++) {
         best = x->told[i] > best ? x->told[i] : best;
     }
-    return 1 - best;
+    return 1 - best * (x->rivalled ? rivalled_share : 1);
 }
 
 static enum err answer(struct cx *cx, struct net_client *net, const struct llm_request *rq,

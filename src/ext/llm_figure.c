@@ -16,7 +16,7 @@ static const struct cue {
      " how long | how soon | wie lange | cuanto tiempo | cuanto tarda| combien de temps | "
      "quanto tempo | hoe lang | jak dlugo | koliko dugo "},
     {LLM_FIGURE_CLOCK,
-     " what time | opening hours | how late | how early | wie spat | um wie viel uhr | "
+     " what time | hours | how late | how early | wie spat | um wie viel uhr | "
      "offnungszeiten | a que hora | horario | a quelle heure | horaires | a che ora | "
      "orari | que horas | hoe laat | openingstijden | o ktorej | godziny otwarcia | u "
      "koliko sati | radno vrijeme "},
@@ -28,9 +28,10 @@ static const struct cue {
     {LLM_FIGURE_DATE,
      " which day | what day | which days | what days | welchem tag | quel jour | que dia | "
      "che giorno | welke dag "},
-    {LLM_FIGURE_NUMBER | LLM_FIGURE_DATE,
+    {LLM_FIGURE_SPAN | LLM_FIGURE_CLOCK | LLM_FIGURE_DATE,
      " when | wann | cuando | quand | quando | wanneer | kiedy | kada | "
      "\xD9\x85\xD8\xAA\xD9\x8A "},
+    {LLM_FIGURE_NAME, " who | wer | quien | quem | kto | tko "},
     {LLM_FIGURE_NUMBER,
      " how many | how old | how far | how heavy | how fast | how big | how tall | wie viel| "
      "wieviel| cuanto| combien | quanto | quanti | hoeveel | ile | koliko | "
@@ -53,6 +54,16 @@ static const char weekdays[] =
     "| "
     "maandag| dinsdag| woensdag| donderdag| vrijdag| zaterdag| zondag| poniedzial| wtorek | srod| "
     "czwart| piatek | sobot| niedziel| ponedjelj| utorak | srijed| cetvrt| petak | subot| nedjelj";
+
+static const char months[] =
+    " january | february | april | june | july | august | september | october | november | "
+    "december | "
+    "januar | februar | marz | juni | juli | oktober | dezember | janvier | fevrier | avril | juin "
+    "| "
+    "juillet | aout | septembre | octobre | novembre | decembre | enero | febrero | abril | junio "
+    "| "
+    "julio | agosto | septiembre | octubre | noviembre | diciembre | gennaio | febbraio | aprile | "
+    "giugno | luglio | settembre | ottobre | dicembre ";
 
 static bool has_any(struct str s, const char *parts)
 {
@@ -99,6 +110,40 @@ static bool has_phone(struct str s)
     return false;
 }
 
+/* A year of our time, or the name of a day or month. */
+static bool has_date(struct str s, struct str folded)
+{
+    for (size_t i = 0; i + 4 <= s.n; i++) {
+        const bool year =
+            (str_starts(str_sub(s, i, 2), STR("19")) || str_starts(str_sub(s, i, 2), STR("20"))) &&
+            is_digit(s.p[i + 2]) && is_digit(s.p[i + 3]);
+        const bool alone = (i == 0 || s.p[i - 1] == ' ') && (i + 4 == s.n || !is_digit(s.p[i + 4]));
+        if (year && alone) {
+            return true;
+        }
+    }
+    return has_any(folded, weekdays) || has_any(folded, months);
+}
+
+/* Two words in a row that begin with capitals and go on with small letters. */
+static bool has_name(struct str s)
+{
+    struct str rest = s;
+    struct str word;
+    bool before = false;
+    while (str_split(&rest, ' ', &word)) {
+        while (word.n && (word.p[0] == '*' || word.p[0] == '(')) {
+            word = str_sub(word, 1, word.n);
+        }
+        const bool name = word.n > 2 && word.p[0] >= 'A' && word.p[0] <= 'Z' && word.p[1] > 'Z';
+        if (name && before) {
+            return true;
+        }
+        before = name && word.p[word.n - 1] != '.';
+    }
+    return false;
+}
+
 static bool has_mail(struct str s)
 {
     const ptrdiff_t at = str_find_char(s, '@', 1);
@@ -114,7 +159,8 @@ unsigned llm_figures_asked(struct str folded)
     if (!(bits & LLM_FIGURE_CLOCK) && has_any(folded, " time | times ")) {
         bits |= LLM_FIGURE_SPAN; /* "delivery time" */
     }
-    const unsigned kinds = bits & ~(unsigned)(LLM_FIGURE_NUMBER | LLM_FIGURE_DATE);
+    const unsigned kinds =
+        bits & ~(unsigned)(LLM_FIGURE_NUMBER | LLM_FIGURE_DATE | LLM_FIGURE_NAME);
     return kinds ? kinds : bits; /* "how many" is less than what else was said */
 }
 
@@ -135,7 +181,8 @@ const char *llm_figure_words(unsigned figures)
 unsigned llm_figures_in(struct str text, struct str folded)
 {
     unsigned bits = has_mail(text) ? LLM_FIGURE_MAIL : 0;
-    bits |= has_any(folded, weekdays) ? LLM_FIGURE_DATE : 0;
+    bits |= has_date(text, folded) ? LLM_FIGURE_DATE : 0;
+    bits |= has_name(text) ? LLM_FIGURE_NAME : 0;
     bool digits = false;
     for (size_t i = 0; i < text.n && !digits; i++) {
         digits = is_digit(text.p[i]);

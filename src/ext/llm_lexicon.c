@@ -77,11 +77,17 @@ static const char units[] =
 #undef UNIT
     ;
 
-/* The same word, or its plural with an s. */
+/* The same word, or with an ending of English: the other languages' rows have the forms they need.
+ */
 static bool is_word(struct str have, struct str row)
 {
-    return str_starts(have, row) &&
-           (have.n == row.n || (have.n == row.n + 1 && row.n > 2 && have.p[row.n] == 's'));
+    static const char *const endings[] = {"", "s", "es", "ed", "ing"};
+    for (size_t i = 0; row.n > 2 && i < COUNT(endings); i++) {
+        if (str_starts(have, row) && str_is(str_sub(have, row.n, have.n), endings[i])) {
+            return true;
+        }
+    }
+    return str_eq(have, row);
 }
 
 static bool row_has(const char *row, struct str word)

@@ -123,6 +123,8 @@ static struct llm_request request_of(const struct work *w)
         const struct passage *p = &w->found.passages[i];
         passages[i] = (struct llm_passage){
             .number = (int)i + 1,
+            .document = p->document_name,
+            .path = p->heading,
             .heading = str_fmt(w->cx->arena, STR_FMT " " STR_FMT, STR_ARG(p->document_name),
                                STR_ARG(p->heading)),
             .text = p->text,

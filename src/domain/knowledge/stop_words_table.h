@@ -13,7 +13,7 @@ STOP("en",
     "dear thanks thank question questions ask asking wondering wonder help anything something someone somebody anyone "
     "thing things way far last lasts happen happens else possible able kind make maybe just really actually still ever im id come comes go "
     "goes work does include includes included including exactly lot use whats wheres hows whens pls plz thx ok okay cheers nearby now today "
-    "got still guys ya ur")
+    "got still guys ya ur hasn haven hadn wasn weren aren don couldn wouldn shouldn cannot based")
 STOP("de",
     "aber alle allem allen aller alles als also am an ander andere anderen auch auf aus bei beim bin bis bist da damit dann "
     "das dass dein deine dem den der des dich die dies diese diesem diesen dieser dieses dir doch dort du durch ein eine einem "
