@@ -17,6 +17,10 @@ export async function openPage(scope, { viewport = { width: 1100, height: 800 } 
   page.problems = [];
   page.on('console', (message) => message.type() === 'error' && page.problems.push(message.text()));
   page.on('pageerror', (error) => page.problems.push(String(error)));
-  page.on('requestfailed', (request) => page.problems.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on('requestfailed', (request) => {
+    // So Chromium also calls a stream that was read to its end, when nobody reads on.
+    if (request.failure()?.errorText === 'net::ERR_ABORTED') return;
+    page.problems.push(`${request.url()}: ${request.failure()?.errorText}`);
+  });
   return page;
 }

@@ -1,19 +1,20 @@
 /** Every text that the page shows, by key. */
 const en = {
   intro:
-    "An invented shop with real answers: everything below comes from its documents, and every citation is checked against them, byte by byte.",
+    "Hello! Ask me anything about the shop.\nI answer from its own pages only, and every quote below an answer is checked against them, byte for byte.",
   label: "Your question",
   hint: "Write a question …",
   send: "Ask",
   you: "You",
   assistant: "Assistant",
   thinking: "Looking it up …",
-  sources: "From the shop's documents",
-  noSource: "The documents do not answer this.",
-  failed: "That did not work. Please try again.",
+  sources: "Quoted from the shop's pages",
+  noSource: "The shop's pages do not say; nothing is made up.",
+  failed: "The shop cannot be reached just now. Please try again.",
   expired: "This page was open for long. Reload it to go on.",
   busy: "Too many questions in a short time. Please wait a moment.",
-  handover: "A person was asked to take over.",
+  handover: "A person was asked to take over. The assistant is silent from here on.",
+  silent: "Your message was passed on.",
   accepted: "Your message is stored; the answer takes longer than usual.",
 };
 
