@@ -214,14 +214,44 @@ static struct str name_of(const struct unit *u)
     return is_item(u) && end > 0 ? str_sub(u->raw, 0, (size_t)end) : (struct str){"", 0};
 }
 
+/* What all sentences of a passage share. */
+struct above {
+    struct llm_words heading, section, title;
+};
+
+static struct llm_words content_of(const struct extractive *x, struct str text)
+{
+    return llm_content_words(x->arena, llm_fold(x->arena, text));
+}
+
+/* Reads the unit at, the last so far; first is the first of its passage. */
+static void read_unit(struct extractive *x, size_t at, size_t first, struct above *above)
+{
+    struct unit *u = &x->units[at];
+    const struct llm_passage *p = &x->rq->passages[u->passage];
+    u->lead = lead_of(x->units, at, first);
+    const bool led = u->lead >= 0 && x->units[u->lead].kind != LLM_HEADING;
+    u->words = words_of(x, u->raw);
+    u->figures = llm_figures_in(u->raw, llm_fold(x->arena, u->raw));
+    u->lead_words = words_of(x, led ? x->units[u->lead].raw : (struct str){"", 0});
+    if (u->kind == LLM_HEADING) {
+        above->heading = words_of(
+            x, str_fmt(x->arena, STR_FMT " " STR_FMT, STR_ARG(p->heading), STR_ARG(u->raw)));
+    }
+    u->heading_words = above->heading;
+    u->title_words = above->title;
+    u->section_words = above->section;
+    u->name_words = words_of(x, name_of(u));
+}
+
 static void add_passage(struct extractive *x, size_t number)
 {
     const struct llm_passage *p = &x->rq->passages[number];
-    struct llm_words heading = words_of(x, p->heading);
-    const struct llm_words section =
-        llm_content_words(x->arena, llm_fold(x->arena, section_of(p->path)));
-    const struct llm_words title =
-        llm_content_words(x->arena, llm_fold(x->arena, title_of(p->path)));
+    struct above above = {
+        .heading = words_of(x, p->heading),
+        .section = content_of(x, section_of(p->path)),
+        .title = content_of(x, title_of(p->path)),
+    };
     size_t count = 0;
     const struct llm_sentence *s = llm_sentences(x->arena, p->text, &count);
     struct unit *units = arena_many(x->arena, struct unit, x->unit_count + count + 1);
@@ -232,27 +262,15 @@ static void add_passage(struct extractive *x, size_t number)
     x->units = units;
     for (size_t i = 0; i < count; i++) {
         struct unit *u = &units[x->unit_count++];
+        const bool last = i + 1 == count;
         *u = (struct unit){.passage = number, .kind = s[i].kind};
         u->raw = str_sub(p->text, s[i].start, s[i].end - s[i].start);
-        if (u->kind == LLM_HEADING && i + 1 == count) {
+        if (u->kind == LLM_HEADING && last) {
             u->kind = LLM_PROSE; /* nothing follows that it could be the heading of */
         }
-        u->lead = lead_of(units, first + i, first);
-        const struct str lead = u->lead < 0 ? (struct str){"", 0} : units[u->lead].raw;
-        u->words = words_of(x, u->raw);
-        u->figures = llm_figures_in(u->raw, llm_fold(x->arena, u->raw));
-        const bool below_heading = u->lead >= 0 && units[u->lead].kind == LLM_HEADING;
-        u->lead_words = words_of(x, below_heading ? (struct str){"", 0} : lead);
-        if (u->kind == LLM_HEADING) {
-            heading = words_of(
-                x, str_fmt(x->arena, STR_FMT " " STR_FMT, STR_ARG(p->heading), STR_ARG(u->raw)));
-        }
-        u->heading_words = heading;
-        u->title_words = title;
-        u->section_words = section;
-        u->name_words = words_of(x, name_of(u));
-        u->head = u->kind == LLM_ROW && (u->lead < 0 || units[u->lead].kind != LLM_ROW) &&
-                  i + 1 < count && s[i + 1].kind == LLM_ROW;
+        read_unit(x, first + i, first, &above);
+        u->head = u->kind == LLM_ROW && (u->lead < 0 || units[u->lead].kind != LLM_ROW) && !last &&
+                  s[i + 1].kind == LLM_ROW;
     }
 }
 

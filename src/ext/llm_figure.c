@@ -114,9 +114,9 @@ static bool has_phone(struct str s)
 static bool has_date(struct str s, struct str folded)
 {
     for (size_t i = 0; i + 4 <= s.n; i++) {
-        const bool year =
-            (str_starts(str_sub(s, i, 2), STR("19")) || str_starts(str_sub(s, i, 2), STR("20"))) &&
-            is_digit(s.p[i + 2]) && is_digit(s.p[i + 3]);
+        const bool century = (s.p[i] == '1' && s.p[i + 1] >= '5' && s.p[i + 1] <= '9') ||
+                             (s.p[i] == '2' && s.p[i + 1] == '0');
+        const bool year = century && is_digit(s.p[i + 2]) && is_digit(s.p[i + 3]);
         const bool alone = (i == 0 || s.p[i - 1] == ' ') && (i + 4 == s.n || !is_digit(s.p[i + 4]));
         if (year && alone) {
             return true;
@@ -159,8 +159,7 @@ unsigned llm_figures_asked(struct str folded)
     if (!(bits & LLM_FIGURE_CLOCK) && has_any(folded, " time | times ")) {
         bits |= LLM_FIGURE_SPAN; /* "delivery time" */
     }
-    const unsigned kinds =
-        bits & ~(unsigned)(LLM_FIGURE_NUMBER | LLM_FIGURE_DATE | LLM_FIGURE_NAME);
+    const unsigned kinds = bits & ~(unsigned)LLM_FIGURE_NUMBER;
     return kinds ? kinds : bits; /* "how many" is less than what else was said */
 }
 

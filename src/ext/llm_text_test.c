@@ -1,6 +1,8 @@
 /* Words, sentences, and the answerer that quotes them. */
 #include "base/buf.h"
 #include "ext/llm.h"
+#include "ext/llm_figure.h"
+#include "ext/llm_lexicon.h"
 #include "ext/llm_sentence.h"
 #include "ext/llm_words.h"
 
@@ -260,6 +262,114 @@ static void leans_on_the_earlier_question(void **state)
     assert_true(str_starts(a, STR("Shipping to Spain takes 3 days.")));
 }
 
+static void rewords(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *question, *reworded;
+    } rows[] = {
+        {"Where are you?", "address?"},
+        {"and where is your shop", "and address"},
+        {"Where is the frame number?", "Where is the frame number?"},
+        {"Can I send my bicycle back?", "Can I return my bicycle?"},
+        {"I want my money back", "I want my refund"},
+        {"a size for 185cm", "a size for 185 cm"},
+        {"What is KL-2047-B?", "What is KL-2047-B?"},
+        {"Wo seid ihr?", "adresse?"},
+        {"send", "send"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct str s = llm_reword(cx.arena, str_of(rows[i].question));
+        assert_string_equal(str_dup(cx.arena, s).p, rows[i].reworded);
+    }
+}
+
+static void knows_other_words(void **state)
+{
+    (void)state;
+    struct str same[LLM_SYNONYMS];
+    assert_true(llm_synonyms(STR("bikes"), same) >= 2);
+    assert_true(str_is(same[0], "bicycle"));
+    assert_int_equal(llm_synonyms(STR("fixing"), same), 2);
+    assert_int_equal(llm_synonyms(STR("espresso"), same), 0);
+    assert_true(llm_is_filler(STR("items")));
+    assert_false(llm_is_filler(STR("helmet")));
+    assert_true(llm_goes_back(STR(" after that storage costs money ")));
+    assert_false(llm_goes_back(STR(" italy is far ")));
+    assert_true(llm_is_joined(STR(" when and where "), STR("en")));
+    assert_false(llm_is_joined(STR(" can i come "), STR("en")));
+}
+
+static void tells_figures_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *question, *text;
+        bool told;
+    } rows[] = {
+        {"How much is it?",
+         "It costs \xC2\xA3"
+         "14.",
+         true},
+        {"How much is it?", "It takes 14 days.", false},
+        {"How long does it take?", "It takes 14 days.", true},
+        {"How long does it take?", "There are 14 of them.", false},
+        {"What time do you close?", "Until 18:30.", true},
+        {"What time do you close?", "In 18 days.", false},
+        {"Your phone number?", "Call 01632 960142.", true},
+        {"Your phone number?", "Room 142, 16 seats.", false},
+        {"Your email?", "Write to a@b.example.", true},
+        {"Your email?", "Write @ home.", false},
+        {"When do you roast?", "Every Thursday.", true},
+        {"When do you roast?",
+         "At \xC2\xA3"
+         "8 a bag.",
+         false},
+        {"When was it built?", "Built in 1897.", true},
+        {"Who roasts?", "Priya Nair does.", true},
+        {"Who roasts?", "We do it ourselves.", false},
+        {"How many seats?", "There are 32.", true},
+        {"Is it open?", "Until 18:30.", false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct str text = str_of(rows[i].text);
+        const unsigned asked = llm_figures_asked(llm_fold(cx.arena, str_of(rows[i].question)));
+        const unsigned has = llm_figures_in(text, llm_fold(cx.arena, text));
+        if (((asked & has) != 0) != rows[i].told) {
+            fail_msg("%s %s: asked %x, has %x", rows[i].question, rows[i].text, asked, has);
+        }
+    }
+}
+
+/* Who asks for the heading gets the rows; who asks for one row gets that. */
+static void quotes_a_table(void **state)
+{
+    (void)state;
+    static const char hours[] =
+        "Opening hours\n\nThe shop and the bar keep different hours.\n\nDay | Shop | Bar\nMonday | "
+        "closed | 8:00 to 14:00\nSunday | closed | 9:00 to 13:00\n";
+    static const char *const texts[] = {hours, returns};
+    const struct str all = answer_of("When are you open?", true, texts, 2);
+    assert_string_equal(
+        all.p, "- Day: Monday \xE2\x80\x93 Shop: closed \xE2\x80\x93 Bar: 8:00 to 14:00 [1: "
+               "\"Monday | closed | 8:00 to 14:00\"]\n- Day: Sunday \xE2\x80\x93 Shop: closed "
+               "\xE2\x80\x93 Bar: 9:00 to 13:00 [1: \"Sunday | closed | 9:00 to 13:00\"]");
+    const struct str one = answer_of("opening hours of the bar on sunday", true, texts, 2);
+    assert_true(str_find(one, STR("Monday"), 0) < 0);
+    assert_true(str_find(one, STR("9:00 to 13:00"), 0) >= 0);
+}
+
+/* Words that stand in two documents only are not together an answer. */
+static void refuses_what_is_scattered(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"Horses were watered here.", "We repair bicycles."};
+    assert_string_equal(answer_of("Do you repair horses?", true, texts, 2).p, "");
+    assert_true(answer_of("Do you repair bicycles?", true, texts, 2).n > 0);
+    assert_true(answer_of("Were horses here and do you repair bicycles?", true, texts, 2).n > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +381,11 @@ int main(void)
         cmocka_unit_test(answers_with_quotes),
         cmocka_unit_test(answers_with_a_list),
         cmocka_unit_test(stays_short),
+        cmocka_unit_test(rewords),
+        cmocka_unit_test(knows_other_words),
+        cmocka_unit_test(tells_figures_apart),
+        cmocka_unit_test(quotes_a_table),
+        cmocka_unit_test(refuses_what_is_scattered),
         cmocka_unit_test(leans_on_the_earlier_question),
     };
     return cmocka_run_group_tests_name("llm_text", tests, start, stop);
