@@ -3,7 +3,7 @@
 #   make run         installs what is missing, builds, serves the demo on 127.0.0.1:3007
 #   make build       installs what is missing and builds, nothing else
 #   make test        every suite, one round of each fault test; ends with "N passed, N failed"
-#   make test-long   the stated counts: 50 kills, longer fuzzing
+#   make test-long   the analyzers, and the stated counts: 50 kills, longer fuzzing
 #   make fuzz        fuzzes for FUZZ_SECONDS a target (300)
 #   make soak        load, restarts and kills for SOAK_MINUTES (60)
 #   make bench       measures; see docs/performance.md
@@ -28,7 +28,7 @@ test:
 	@scripts/test.sh
 
 test-long:
-	@scripts/deps.sh build test
+	@scripts/deps.sh build test analyze
 	@scripts/test.sh long
 
 fuzz:

@@ -58,6 +58,7 @@ need_test() {
         int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n) { return p && n > 9; }' \
         'clang -fsanitize=fuzzer,address' clang libclang-rt-14-dev
     program clang-format clang-format
+    program clang-tidy clang-tidy
     program chromium chromium
     program sqlite3 sqlite3
     program curl curl

@@ -62,6 +62,7 @@ export METACHAT_BIN=$build/metachat
 # shellcheck disable=SC2046 # node_tests gives words
 if [[ $mode != long ]]; then
     suite checks       300 scripts/checks.sh
+    suite tidy         300 scripts/analyze.sh quick
     suite unit         300 scripts/unit.sh "$build"
     suite unit-asan    600 scripts/unit.sh "$build-asan"
     suite harness       60 $(node_tests lib)
@@ -71,6 +72,7 @@ if [[ $mode != long ]]; then
     suite browser      300 $(node_tests browser)
     suite fuzz         600 scripts/fuzz.sh 10
 else
+    suite analyze     1200 scripts/analyze.sh
     suite fault       1200 env KILLS=50 $(node_tests fault)
     suite fault-asan  1200 "${asan[@]}" KILLS=10 $(node_tests fault)
     suite fuzz        1200 scripts/fuzz.sh 40
