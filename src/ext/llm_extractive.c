@@ -31,9 +31,10 @@ enum {
     MAX_TERMS = 64,
 };
 
-static const double enough_share = 0.45;   /* of the question, for a first sentence */
-static const double more_share = 0.18;     /* that a further one must add */
-static const double elsewhere_share = 0.5; /* from which on the question is not answered here */
+static const double enough_share = 0.45;     /* of the question, for a first sentence */
+static const double more_share = 0.18;       /* that a further one must add */
+static const double elsewhere_share = 0.5;   /* from which on the question is not answered here */
+static const double more_figure_share = 0.1; /* when it has a figure that is still asked for */
 static const double figure_bonus = 0.3;
 static const double section_bonus = 0.2;
 static const double rival_share = 0.9;
@@ -577,10 +578,11 @@ static void choose_and_say(struct extractive *x)
     for (int n = 0; n < MAX_CHOSEN; n++) {
         double g = 0;
         const ptrdiff_t best = choose(x, &g);
-        if (best < 0 || g < (n ? more_share : enough_share)) {
+        const struct unit *u = best < 0 ? NULL : &x->units[best];
+        const double more = u && u->figures & x->figures ? more_figure_share : more_share;
+        if (!u || g < (n ? more : enough_share)) {
             return;
         }
-        const struct unit *u = &x->units[best];
         if (!n && !twice && elsewhere(x, u) >= elsewhere_share) {
             return;
         }

@@ -1,9 +1,9 @@
-/* SAME(words that customers use for one another), folded, apart by blanks; a word may be in several.
- * FILLER(nouns that name nothing in particular).
- * BACK(beginnings of sentences that go back to the one before, apart by '|').
- * UNIT(units of measure as they are written behind a number).
- * PHRASE(words, what they stand for): "_" is any one word or none, "..." up to three words that stay
- * where they are, behind the replacement. The first that fits counts, so longer ones come first. */
+/* SAME(words that customers use for one another), folded, apart by blanks; a word may be in
+ * several. FILLER(nouns that name nothing in particular). BACK(beginnings of sentences that go back
+ * to the one before, apart by '|'). UNIT(units of measure as they are written behind a number).
+ * PHRASE(words, what they stand for): "_" is any one word or none, "..." up to three words that
+ * stay where they are, behind the replacement. The first that fits counts, so longer ones come
+ * first. */
 // clang-format off
 UNIT("cm mm m km kg g mg l ml kwh wh w v mb gb min h hrs eur gbp usd chf")
 /* en */
