@@ -151,6 +151,14 @@ static const struct db_val *cell(const struct db_rows *rows, size_t row, size_t 
     return &rows->vals[row * rows->columns + column];
 }
 
+enum err db_each(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
+                 size_t count, const struct db_reader *reader)
+{
+    check_open(tx);
+    TRY(db_check_scope(tx->cx, stmt));
+    return tx->db->driver->each(tx, stmt, args, count, reader);
+}
+
 int64_t db_int(const struct db_rows *rows, size_t row, size_t column)
 {
     const struct db_val *v = cell(rows, row, column);

@@ -134,6 +134,20 @@ enum err db_exec(struct db_tx *tx, const struct db_stmt *stmt, const struct db_v
 enum err db_query(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
                   size_t count, struct db_rows *ret);
 
+/* Takes the rows of a query one by one. */
+struct db_reader {
+    /* rows holds this one row; its texts are lent until row returns. It must not use the
+     * transaction. What it returns other than ERR_OK ends the query and is its result. */
+    enum err (*row)(void *arg, const struct db_rows *rows);
+    void *arg;
+};
+
+enum { DB_EACH_COLUMNS = 16 }; /* that such a query may have */
+
+/* As db_query, for many rows of which little is kept: none is copied. */
+enum err db_each(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
+                 size_t count, const struct db_reader *reader);
+
 /* Typed columns; row < rows->count. NULL gives 0, the empty text, or the nil id. Asserts the type
  * otherwise. */
 int64_t db_int(const struct db_rows *rows, size_t row, size_t column);

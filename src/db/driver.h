@@ -60,6 +60,9 @@ struct db_driver {
      * statement is the driver's to bind; args follow. */
     enum err (*run)(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
                     size_t count, struct db_rows *ret_rows, int64_t *ret_changed);
+    /* Runs a query and gives row each row while it stands on it; an error of row ends it. */
+    enum err (*each)(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
+                     size_t count, const struct db_reader *reader);
     /* Runs many statements without parameters: a migration. */
     enum err (*script)(struct db_tx *tx, const char *sql);
 

@@ -176,6 +176,13 @@ static enum err sqlite_run(struct db_tx *tx, const struct db_stmt *stmt, const s
     return look(tx, sqlite_conn_run(tx->conn, tx, stmt, args, count, ret_rows, ret_changed));
 }
 
+static enum err sqlite_each(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
+                            size_t count, const struct db_reader *reader)
+{
+    TRY(check_alive(tx));
+    return look(tx, sqlite_conn_each(tx->conn, tx, stmt, args, count, reader));
+}
+
 static enum err sqlite_script(struct db_tx *tx, const char *sql)
 {
     TRY(check_alive(tx));
@@ -240,6 +247,7 @@ const struct db_driver db_sqlite_driver = {
     .begin = sqlite_begin,
     .end = sqlite_end,
     .run = sqlite_run,
+    .each = sqlite_each,
     .script = sqlite_script,
     .has_versions = sqlite_has_versions,
     .schema = sqlite_schema,

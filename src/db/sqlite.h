@@ -65,6 +65,9 @@ int sqlite_conn_own(struct conn *c, enum own_stmt which);
 enum err sqlite_conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
                          const struct db_val *args, size_t count, struct db_rows *ret_rows,
                          int64_t *ret_changed);
+/* Likewise, row by row; see db_each. */
+enum err sqlite_conn_each(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
+                          const struct db_val *args, size_t count, const struct db_reader *reader);
 /* What the driver calls script and schema (driver.h), on one connection. */
 enum err sqlite_conn_script(struct conn *c, struct cx *cx, const char *sql);
 enum err sqlite_conn_schema(struct conn *c, struct cx *cx, struct db_rows *ret);

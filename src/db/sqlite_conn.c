@@ -283,7 +283,8 @@ static enum err bind(struct conn *c, struct cx *cx, const struct db_stmt *stmt,
     return rc ? sqlite_conn_fail(c, cx) : ERR_OK;
 }
 
-static struct db_val column(struct arena *a, sqlite3_stmt *st, int i)
+/* Texts and blobs are SQLite's until the next step. */
+static struct db_val column(sqlite3_stmt *st, int i)
 {
     switch (sqlite3_column_type(st, i)) {
     case SQLITE_INTEGER:
@@ -292,17 +293,24 @@ static struct db_val column(struct arena *a, sqlite3_stmt *st, int i)
         return DB_NUM(sqlite3_column_double(st, i));
     case SQLITE_TEXT: {
         const char *p = (const char *)sqlite3_column_text(st, i);
-        const size_t n = (size_t)sqlite3_column_bytes(st, i);
-        return DB_TEXT(((struct str){arena_dup(a, p, n), n}));
+        return DB_TEXT(((struct str){p, (size_t)sqlite3_column_bytes(st, i)}));
     }
     case SQLITE_BLOB: {
         const char *p = sqlite3_column_blob(st, i);
-        const size_t n = (size_t)sqlite3_column_bytes(st, i);
-        return DB_BLOB(((struct str){arena_dup(a, p, n), n}));
+        return DB_BLOB(((struct str){p, (size_t)sqlite3_column_bytes(st, i)}));
     }
     default:
         return DB_NULL;
     }
+}
+
+static struct db_val column_copy(struct arena *a, sqlite3_stmt *st, int i)
+{
+    struct db_val v = column(st, i);
+    if (v.kind == DB_K_TEXT || v.kind == DB_K_BLOB) {
+        v.s.p = arena_dup(a, v.s.p, v.s.n);
+    }
+    return v;
 }
 
 struct reading {
@@ -324,7 +332,7 @@ static void add_row(struct arena *a, struct reading *r, sqlite3_stmt *st)
         r->room = room;
     }
     for (size_t i = 0; i < columns; i++) {
-        r->vals[r->rows.count * columns + i] = column(a, st, (int)i);
+        r->vals[r->rows.count * columns + i] = column_copy(a, st, (int)i);
     }
     r->rows.count++;
 }
@@ -345,25 +353,69 @@ static int step_all(struct arena *a, sqlite3_stmt *st, struct db_rows *ret_rows)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* The statement, bound; to be left by finish also when this fails, if it is set. */
+static enum err start(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
+                      const struct db_val *args, size_t count, struct cached **ret)
+{
+    *ret = NULL;
+    TRY(prepared(c, tx->cx, stmt, ret));
+    if (tx->mode == DB_READ && !sqlite3_stmt_readonly((*ret)->st)) {
+        must_fail(tx->file, tx->line, "the transaction begun here only reads");
+    }
+    return bind(c, tx->cx, stmt, *ret, args, count);
+}
+
+/* A statement left open would hold the savepoint of its member. */
+static void finish(struct cached *p)
+{
+    if (p) {
+        (void)sqlite3_reset(p->st);
+        (void)sqlite3_clear_bindings(p->st);
+    }
+}
+
 enum err sqlite_conn_run(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
                          const struct db_val *args, size_t count, struct db_rows *ret_rows,
                          int64_t *ret_changed)
 {
     struct cached *p;
-    TRY(prepared(c, tx->cx, stmt, &p));
-    if (tx->mode == DB_READ && !sqlite3_stmt_readonly(p->st)) {
-        must_fail(tx->file, tx->line, "the transaction begun here only reads");
-    }
-    enum err e = bind(c, tx->cx, stmt, p, args, count);
+    enum err e = start(c, tx, stmt, args, count, &p);
     if (!e && step_all(tx->cx->arena, p->st, ret_rows)) {
         e = sqlite_conn_fail(c, tx->cx);
     }
     if (!e && ret_changed) {
         *ret_changed = sqlite3_stmt_readonly(p->st) ? 0 : sqlite3_changes64(c->sq);
     }
-    /* A statement left open would hold the savepoint of its member. */
-    (void)sqlite3_reset(p->st);
-    (void)sqlite3_clear_bindings(p->st);
+    finish(p);
+    return e;
+}
+
+static enum err give_rows(struct conn *c, struct cx *cx, sqlite3_stmt *st,
+                          const struct db_reader *reader)
+{
+    struct db_val vals[DB_EACH_COLUMNS];
+    const struct db_rows row = {
+        .count = 1, .columns = (size_t)sqlite3_column_count(st), .vals = vals};
+    must(row.columns <= DB_EACH_COLUMNS);
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        for (size_t i = 0; i < row.columns; i++) {
+            vals[i] = column(st, (int)i);
+        }
+        TRY(reader->row(reader->arg, &row));
+    }
+    return rc == SQLITE_DONE ? ERR_OK : sqlite_conn_fail(c, cx);
+}
+
+enum err sqlite_conn_each(struct conn *c, const struct db_tx *tx, const struct db_stmt *stmt,
+                          const struct db_val *args, size_t count, const struct db_reader *reader)
+{
+    struct cached *p;
+    enum err e = start(c, tx, stmt, args, count, &p);
+    if (!e) {
+        e = give_rows(c, tx->cx, p->st, reader);
+    }
+    finish(p);
     return e;
 }
 

@@ -4,6 +4,21 @@
 
 enum { WORD = 4 };
 
+/* Room for one row's answer, kept for as long as the query runs: it asks for thousands of rows. */
+struct room {
+    size_t words;
+    int *numbers;
+    char *bytes;
+};
+
+static void room_free(void *p)
+{
+    struct room *r = p;
+    mem_free(r->numbers);
+    mem_free(r->bytes);
+    mem_free(r);
+}
+
 static void put(char *p, int v)
 {
     const uint32_t u = (uint32_t)v;
@@ -27,40 +42,69 @@ static int count_hits(const Fts5ExtensionApi *api, Fts5Context *fts, int phrase,
     return rc;
 }
 
-static int collect(const Fts5ExtensionApi *api, Fts5Context *fts, int phrases, int columns,
+struct range {
+    int first;
+    int count;
+};
+
+static int collect(const Fts5ExtensionApi *api, Fts5Context *fts, struct range phrases, int columns,
                    int *ret)
 {
     int rc = SQLITE_OK;
-    ret[0] = phrases;
-    for (int i = 0; i < phrases && !rc; i++) {
-        rc = count_hits(api, fts, i, columns, ret + 1 + i * columns);
+    ret[0] = phrases.count;
+    for (int i = 0; i < phrases.count && !rc; i++) {
+        rc = count_hits(api, fts, phrases.first + i, columns, ret + 1 + i * columns);
     }
     for (int i = 0; i < columns && !rc; i++) {
-        rc = api->xColumnSize(fts, i, ret + 1 + phrases * columns + i);
+        rc = api->xColumnSize(fts, i, ret + 1 + phrases.count * columns + i);
     }
     return rc;
+}
+
+static struct range wanted(int phrases, int args, sqlite3_value **values)
+{
+    const int first = args > 0 ? sqlite3_value_int(values[0]) : 0;
+    const int count = args > 1 ? sqlite3_value_int(values[1]) : phrases;
+    return first >= 0 && count >= 0 && count <= phrases && first <= phrases - count
+               ? (struct range){first, count}
+               : (struct range){0, phrases};
+}
+
+static int room_for(const Fts5ExtensionApi *api, Fts5Context *fts, size_t words, struct room **ret)
+{
+    struct room *r = api->xGetAuxdata(fts, 0);
+    if (!r || r->words != words) {
+        r = mem_new(struct room);
+        *r = (struct room){words, mem_alloc(words, sizeof(int)), mem_alloc(words, WORD)};
+        const int rc = api->xSetAuxdata(fts, r, room_free); /* frees r if it fails */
+        if (rc) {
+            return rc;
+        }
+    }
+    memset(r->numbers, 0, words * sizeof(int));
+    *ret = r;
+    return SQLITE_OK;
 }
 
 static void mc_stats(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *out, int args,
                      sqlite3_value **values)
 {
-    (void)args;
-    (void)values;
-    const int phrases = api->xPhraseCount(fts);
+    const struct range phrases = wanted(api->xPhraseCount(fts), args, values);
     const int columns = api->xColumnCount(fts);
-    const size_t words = 1 + ((size_t)phrases + 1) * (size_t)columns;
-    int *numbers = mem_alloc(words, sizeof(*numbers));
-    const int rc = collect(api, fts, phrases, columns, numbers);
+    const size_t words = 1 + ((size_t)phrases.count + 1) * (size_t)columns;
+    struct room *r = NULL;
+    int rc = room_for(api, fts, words, &r);
+    if (!rc) {
+        rc = collect(api, fts, phrases, columns, r->numbers);
+    }
     if (rc) {
         sqlite3_result_error_code(out, rc);
-    } else {
-        char *bytes = mem_alloc(words, WORD);
-        for (size_t i = 0; i < words; i++) {
-            put(bytes + i * WORD, numbers[i]);
-        }
-        sqlite3_result_blob64(out, bytes, words * WORD, mem_free);
+        return;
     }
-    mem_free(numbers);
+    for (size_t i = 0; i < words; i++) {
+        put(r->bytes + i * WORD, r->numbers[i]);
+    }
+    sqlite3_result_blob64(out, r->bytes, words * WORD, SQLITE_TRANSIENT);
 }
 
 int stats_register(sqlite3 *sq)

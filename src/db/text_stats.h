@@ -1,10 +1,11 @@
 /* What text search wants to know of a row that matched, so that its score can be worked out in C on
  * the tenant's own statistics: the index's own scores would mix all tenants.
  *
- * The SQLite driver registers mc_stats(table) on every connection: a function of FTS5 that gives,
- * for the current row of a query with MATCH, a blob of 32-bit integers, low byte first:
- *     number of phrases of the query
- *     for each phrase, for each column: how often it occurs there
+ * The SQLite driver registers mc_stats(table[, first, n]) on every connection: a function of FTS5
+ * that gives, for the current row of a query with MATCH, a blob of 32-bit integers, low byte first:
+ *     number of phrases that are told of: all of the query, or n of them from
+ *     the one that is first (0: the first of the query)
+ *     for each of them, for each column: how often it occurs there
  *     for each column: its length in tokens
  * The number of columns follows from the length. Pure; any thread. */
 #ifndef DB_TEXT_STATS_H

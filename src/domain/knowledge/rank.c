@@ -16,13 +16,16 @@ static const double k1 = 1.2;
 static const double cover_share =
     0.4; /* of a score that depends on how much of the question it has */
 
-enum { FIELDS = 3 };
+enum {
+    FIELDS = 3,
+    COMMON = 256, /* passages that are looked at for a word that stands in most of them */
+};
 
 static const double field_weight[FIELDS] = {1.2, 1.6, 1.0};
 static const double field_b[FIELDS] = {0.3, 0.4, 0.75};
 
 static const struct db_stmt select_candidates =
-    DB_TENANT_SQL("SELECT rowid, mc_stats(chunks_fts) FROM chunks_fts "
+    DB_TENANT_SQL("SELECT rowid, mc_stats(chunks_fts, $6, $7) FROM chunks_fts "
                   "WHERE chunks_fts MATCH $2 AND rowid BETWEEN $3 AND $4 LIMIT $5");
 
 struct order {
@@ -60,20 +63,47 @@ static void put_any(struct buf *b, const struct question *q, const struct order 
     buf_char(b, ')');
 }
 
-/* Passages with the word at step; all words in their order come last, so that the phrases to read
- * are the last ones. */
-static struct str expression(struct arena *a, const struct question *q, const struct order *o,
-                             size_t step, bool with_another)
+static int phrases(const struct question *q, const struct order *o, size_t from, size_t to)
 {
+    int n = 0;
+    for (size_t i = from; i < to; i++) {
+        n += (int)q->words[o->words[i]].alt_count;
+    }
+    return n;
+}
+
+/* What is asked at one step. */
+struct asked {
+    struct str match;
+    int first, count; /* of its phrases: those of the words from step on, in their order */
+};
+
+/* Passages with the word at step and none of those before; all words from it on stand there too,
+ * so that their phrases can be read. */
+static struct asked ask(struct arena *a, const struct question *q, const struct order *o,
+                        size_t step, bool with_another)
+{
+    struct asked r = {.count = phrases(q, o, step, o->count)};
     SCOPED(buf_fini) struct buf b = buf_make(64 * KB);
-    put_any(&b, q, o, step, step + 1);
-    buf_cstr(&b, " AND ");
+    buf_char(&b, '(');
+    if (step + 1 < o->count) {
+        put_any(&b, q, o, step, step + 1);
+        buf_cstr(&b, " AND ");
+        r.first += phrases(q, o, step, step + 1);
+    }
     if (with_another) {
         put_any(&b, q, o, step + 1, o->count);
         buf_cstr(&b, " AND ");
+        r.first += phrases(q, o, step + 1, o->count);
     }
-    put_any(&b, q, o, 0, o->count);
-    return str_dup(a, buf_view(&b));
+    put_any(&b, q, o, step, o->count);
+    buf_char(&b, ')');
+    if (step > 0) {
+        buf_cstr(&b, " NOT ");
+        put_any(&b, q, o, 0, step);
+    }
+    r.match = str_dup(a, buf_view(&b));
+    return r;
 }
 
 static double field_part(const struct question *q, const struct text_stats *s, int phrase,
@@ -89,16 +119,12 @@ static double field_part(const struct question *q, const struct text_stats *s, i
     return field_weight[field] * hits / (1 - b + b * text_stats_tokens(s, field) / average);
 }
 
-static void score(const struct question *q, const struct order *o, const struct text_stats *s,
-                  struct ranked *r)
+static void score(const struct question *q, const struct order *o, size_t step,
+                  const struct text_stats *s, struct ranked *r)
 {
-    int phrases = 0;
-    for (size_t i = 0; i < o->count; i++) {
-        phrases += (int)q->words[o->words[i]].alt_count;
-    }
-    int phrase = s->phrases - phrases;
+    int phrase = 0;
     double covered = 0;
-    for (size_t i = 0; i < o->count; i++) {
+    for (size_t i = step; i < o->count; i++) {
         const struct question_word *w = &q->words[o->words[i]];
         double tf = 0;
         for (size_t j = 0; j < w->alt_count; j++, phrase++) {
@@ -143,41 +169,48 @@ static double bound(const struct question *q, const struct order *o, size_t step
     return weight * (k1 + 1) * (1 - cover_share + cover_share * weight / q->weight);
 }
 
-/* The passage was seen at an earlier step. */
-static bool is_seen(const struct order *o, size_t step, uint64_t has)
+struct look {
+    struct cx *cx;
+    const struct question *q;
+    const struct order *o;
+    size_t step;
+    struct ranking *ranking;
+};
+
+static enum err on_candidate(void *arg, const struct db_rows *row)
 {
-    for (size_t i = 0; i < step; i++) {
-        if (has >> o->words[i] & 1) {
-            return true;
-        }
+    const struct look *l = arg;
+    struct text_stats s;
+    if (!text_stats_read(db_text(row, 0, 1), &s)) {
+        return cx_fail(l->cx, CODE_INTERNAL_ERROR, "the text index gave no statistics");
     }
-    return false;
+    struct ranked r = {.key = db_int(row, 0, 0)};
+    score(l->q, l->o, l->step, &s, &r);
+    insert(l->ranking, &r);
+    l->ranking->candidates++;
+    return ERR_OK;
+}
+
+/* How many passages may be looked at for a word. One that most passages have tells them apart by
+ * next to nothing: any few hundred of them will do, best those that have another word too. */
+static size_t room_for(const struct question *q, const struct question_word *w, size_t left)
+{
+    return w->df > q->chunks / 2 && left > COMMON ? COMMON : left;
 }
 
 static enum err look_at(struct db_tx *tx, const struct question *q, const struct order *o,
-                        size_t step, size_t left, struct ranking *ret)
+                        size_t step, size_t room, struct ranking *ret)
 {
     struct cx *cx = db_tx_cx(tx);
-    const bool with_another = q->words[o->words[step]].df > (int64_t)left && step + 1 < o->count;
-    struct db_rows rows;
-    TRY(db_query(tx, &select_candidates,
-                 DB_ARGS(DB_TEXT(expression(cx->arena, q, o, step, with_another)),
-                         DB_INT(q->slot << 32), DB_INT((q->slot << 32) + UINT32_MAX),
-                         DB_INT((int64_t)left)),
-                 &rows));
-    ret->candidates += rows.count;
-    for (size_t i = 0; i < rows.count; i++) {
-        struct text_stats s;
-        if (!text_stats_read(db_text(&rows, i, 1), &s)) {
-            return cx_fail(cx, CODE_INTERNAL_ERROR, "the text index gave no statistics");
-        }
-        struct ranked r = {.key = db_int(&rows, i, 0)};
-        score(q, o, &s, &r);
-        if (!is_seen(o, step, r.has)) {
-            insert(ret, &r);
-        }
-    }
-    return ERR_OK;
+    const bool with_another = q->words[o->words[step]].df > (int64_t)room && step + 1 < o->count;
+    const struct asked asked = ask(cx->arena, q, o, step, with_another);
+    struct look look = {cx, q, o, step, ret};
+    const struct db_reader reader = {on_candidate, &look};
+    return db_each(tx, &select_candidates,
+                   DB_ARGS(DB_TEXT(asked.match), DB_INT(q->slot << 32),
+                           DB_INT((q->slot << 32) + UINT32_MAX), DB_INT((int64_t)room),
+                           DB_INT(asked.first), DB_INT(asked.count)),
+                   &reader);
 }
 
 enum err rank(struct db_tx *tx, const struct question *q, size_t top, size_t limit,
@@ -191,7 +224,9 @@ enum err rank(struct db_tx *tx, const struct question *q, size_t top, size_t lim
         if (ret->count >= top && bound(q, &o, step) < ret->best[top - 1].score) {
             break;
         }
-        TRY(look_at(tx, q, &o, step, limit - ret->candidates, ret));
+        const size_t left = limit - ret->candidates;
+        const size_t room = top == SIZE_MAX ? left : room_for(q, &q->words[o.words[step]], left);
+        TRY(look_at(tx, q, &o, step, room, ret));
     }
     return ERR_OK;
 }

@@ -20,7 +20,8 @@ struct ranking {
 
 /* Finds the best passages for the question: at least the first top are those that scoring every
  * passage would give, unless limit, the number of passages that may be looked at, is reached
- * before. top SIZE_MAX looks at all that have any of the words. */
+ * before, or what is left to ask for are words that most of many hundred passages have. top
+ * SIZE_MAX looks at all that have any of the words. */
 enum err rank(struct db_tx *tx, const struct question *q, size_t top, size_t limit,
               struct ranking *ret);
 

@@ -178,7 +178,19 @@ static void judge(const struct question *q, const struct found *f, size_t n,
                  (ret->coverage + best) / 2 >= conf.search_min_coverage;
 }
 
-enum err search_text(struct db_tx *tx, const struct search_query *query, struct search_result *ret)
+static struct passage copy(struct arena *a, const struct passage *p)
+{
+    struct passage r = *p;
+    r.document_name = str_dup(a, p->document_name);
+    r.heading = str_dup(a, p->heading);
+    r.language = str_dup(a, p->language);
+    r.text = str_dup(a, p->text);
+    return r;
+}
+
+/* keep is the arena of what the caller gets. */
+static enum err find(struct db_tx *tx, const struct search_query *query, struct arena *keep,
+                     struct search_result *ret)
 {
     struct question q;
     TRY(question_read(tx, query, &q));
@@ -190,13 +202,25 @@ enum err search_text(struct db_tx *tx, const struct search_query *query, struct 
     size_t n;
     TRY(read_best(tx, &q, &ranking, found, &n));
     n = n < query->limit ? n : query->limit;
-    *ret = (struct search_result){.passages = arena_many(a, struct passage, n + 1),
+    *ret = (struct search_result){.passages = arena_many(keep, struct passage, n + 1),
                                   .count = n,
                                   .candidates = ranking.candidates,
-                                  .language = q.language};
+                                  .language = str_dup(keep, q.language)};
     for (size_t i = 0; i < n; i++) {
-        ret->passages[i] = found[i].passage;
+        ret->passages[i] = copy(keep, &found[i].passage);
     }
     judge(&q, found, n < JUDGED ? n : JUDGED, ret);
     return ERR_OK;
+}
+
+/* What the search reads on its way is many times what it finds, and goes when it is done. */
+enum err search_text(struct db_tx *tx, const struct search_query *query, struct search_result *ret)
+{
+    struct cx *cx = db_tx_cx(tx);
+    struct arena *keep = cx->arena;
+    SCOPED(arena_free) struct arena *scratch = arena_new();
+    cx->arena = scratch;
+    const enum err e = find(tx, query, keep, ret);
+    cx->arena = keep;
+    return e;
 }
