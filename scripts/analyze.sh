@@ -25,10 +25,10 @@ tidy_file() { # folder, checks besides those of .clang-tidy, file
 export -f tidy_file
 
 tidy() {
-    local log=$build/clang-tidy.log checks='' good
+    local log=$build-clang/clang-tidy.log checks='' good
     [[ $mode == quick ]] && checks='-clang-analyzer-*'
-    CC=clang TARGET=build.ninja scripts/build.sh "$build" || return
-    printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'tidy_file "$@"' _ "$build" "$checks" |
+    CC=clang TARGET=build.ninja scripts/build.sh "$build-clang" || return
+    printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'tidy_file "$@"' _ "$build-clang" "$checks" |
         tee "$log"
     good=$(grep -c '^ok ' "$log")
     passed=$((passed + good))
@@ -36,8 +36,8 @@ tidy() {
 }
 
 gcc_analyzer() {
-    CC=gcc TESTS=false TARGET=build.ninja scripts/build.sh "$build-gcc" -Dc_args=-fanalyzer &&
-        ninja -C "$build-gcc" --quiet -k 0
+    CC=gcc TESTS=false TARGET=build.ninja scripts/build.sh "$build" -Dc_args=-fanalyzer &&
+        ninja -C "$build" --quiet -k 0
 }
 
 # Cppcheck 2.10 cannot read a compound literal within ?: (internalAstError) and says so of right code.

@@ -70,6 +70,7 @@ need_bench() {
 }
 
 need_analyze() {
+    program clang clang
     program clang-tidy clang-tidy
     program clang-format clang-format
     program cppcheck cppcheck

@@ -52,10 +52,11 @@ SAME("bring brought")
 SAME("speak spoke spoken")
 SAME("child children kid kids")
 SAME("person people")
-FILLER("item items product products article articles order orders purchase purchases shop store company business place "
-       "somewhere stuff goods number info information details people person guys today tomorrow yesterday time times "
-       "day days cover covers covered bring allowed allow permitted accept offer sell provide serve support policy policies period method methods "
-       "option options condition conditions rule rules terms kind kinds type types sort list")
+FILLER("item items product products article articles order orders purchase purchases shop store company")
+FILLER("business place somewhere stuff goods number info information details people person guys today")
+FILLER("tomorrow yesterday time times day days cover covers covered bring allowed allow permitted accept")
+FILLER("offer sell provide serve support policy policies period method methods option options condition")
+FILLER("conditions rule rules terms kind kinds type types sort list")
 BACK("it |they |this |that |these |those |then |after that|after this|otherwise|instead |in that case|for that")
 PHRASE("when are you _ open", "opening hours")
 PHRASE("when do you open and close", "opening hours")
