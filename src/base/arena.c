@@ -58,7 +58,6 @@ void arena_reset(struct arena *a)
         a->blocks = NULL;
     }
     if (a->blocks) {
-        memset(a->blocks->data, 0, a->blocks->used);
         a->blocks->used = 0;
     }
     a->next_size = BLOCK_MIN_BYTES;
@@ -87,8 +86,9 @@ static struct block *block_for(struct arena *a, size_t size)
         return b;
     }
     const size_t want = size > a->next_size ? size : a->next_size;
-    b = mem_alloc(1, sizeof(*b) + want);
+    b = mem_realloc(NULL, sizeof(*b) + want); /* what is never handed out is never touched */
     b->size = want;
+    b->used = 0;
     if (a->next_size < BLOCK_MAX_BYTES) {
         a->next_size *= 2;
     }
@@ -97,7 +97,7 @@ static struct block *block_for(struct arena *a, size_t size)
     return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t size)
 {
     must(size <= SIZE_MAX / 2);
     size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
@@ -108,12 +108,19 @@ void *arena_alloc(struct arena *a, size_t size)
     return p;
 }
 
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return memset(take(a, size), 0, size);
+}
+
 char *arena_dup(struct arena *a, const char *p, size_t n)
 {
-    char *q = arena_alloc(a, n + 1);
+    must(n < SIZE_MAX / 2);
+    char *q = take(a, n + 1);
     if (n) {
         memcpy(q, p, n);
     }
+    q[n] = '\0';
     return q;
 }
 

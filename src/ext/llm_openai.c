@@ -26,7 +26,7 @@ struct openai {
     void *arg;
     struct llm_answer *ret;
     struct buf text;
-    struct arena *frame; /* of one frame: a long answer has tens of thousands */
+    struct arena *frame; /* of the request, and then of one frame at a time */
     int64_t began_us;
     bool streaming; /* a byte has been passed on */
     bool finished;
@@ -190,6 +190,16 @@ static enum err refused(struct openai *o, struct net_call *call)
     return cx_fail(o->cx, CODE_EXTERNAL_SERVICE_ERROR, "the model answered %d", r.status);
 }
 
+/* The body is copied by the call. */
+static struct str body_of(struct openai *o)
+{
+    struct arena *whole = o->cx->arena;
+    o->cx->arena = o->frame;
+    const struct str body = llm_frame_request(o->cx, o->rq);
+    o->cx->arena = whole;
+    return body;
+}
+
 static enum err begin(struct openai *o, struct net_call **ret)
 {
     struct arena *a = o->cx->arena;
@@ -213,13 +223,15 @@ static enum err begin(struct openai *o, struct net_call **ret)
         .url = str_fmt(a, STR_FMT "/chat/completions", STR_ARG(base)),
         .headers = headers,
         .header_count = n,
-        .body = llm_frame_request(o->cx, rq),
+        .body = body_of(o),
         .connect_timeout_us = conf.llm_connect_timeout_ms * MS_US,
         .stall_timeout_us = conf.llm_stall_timeout_ms * MS_US,
         .max_bytes = (size_t)conf.llm_max_output * 64, /* a frame has many times its text's bytes */
         .guarded = rq->guarded,
     };
-    return net_call_begin(o->cx, o->net, &spec, ret);
+    const enum err e = net_call_begin(o->cx, o->net, &spec, ret);
+    arena_reset(o->frame);
+    return e;
 }
 
 /* A connection that could not be made or was lost; not what we gave up ourselves. */

@@ -12,8 +12,7 @@ enum {
 
 static bool add_header(struct net_call *call, struct str line)
 {
-    char text[MAX_HEADER_LINE];
-    if (line.n >= sizeof(text)) {
+    if (line.n >= MAX_HEADER_LINE) {
         return false;
     }
     for (size_t i = 0; i < line.n; i++) {
@@ -22,9 +21,9 @@ static bool add_header(struct net_call *call, struct str line)
             return false;
         }
     }
-    memcpy(text, line.p, line.n);
-    text[line.n] = '\0';
-    call->request_headers = curl_slist_append(call->request_headers, text);
+    SCOPED(buf_fini) struct buf text = buf_make(MAX_HEADER_LINE); /* ends with NUL */
+    buf_str(&text, line);
+    call->request_headers = curl_slist_append(call->request_headers, text.p);
     must(call->request_headers);
     return true;
 }

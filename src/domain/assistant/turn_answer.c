@@ -70,11 +70,26 @@ static struct compose_in compose_of(struct work *w)
     };
 }
 
+/* What is needed to ask; the prompt as JSON is only for its hash, and a turn waits long. */
+static struct prompt keep(struct arena *a, const struct prompt *p)
+{
+    struct prompt r = {.messages = arena_many(a, struct llm_message, p->count + 1),
+                       .count = p->count,
+                       .hash = str_dup(a, p->hash)};
+    for (size_t i = 0; i < p->count; i++) {
+        r.messages[i] =
+            (struct llm_message){p->messages[i].role, str_dup(a, p->messages[i].content)};
+    }
+    return r;
+}
+
 void turn_compose(struct work *w)
 {
+    SCOPED(arena_free) struct arena *scratch = arena_new();
     const struct compose_in in = compose_of(w);
     w->first_line = compose_first_line(&in);
-    w->prompt = compose(w->cx->arena, &in);
+    const struct prompt whole = compose(scratch, &in);
+    w->prompt = keep(w->cx->arena, &whole);
     w->turn.template_hash = w->template_hash;
     w->turn.prompt_hash = w->prompt.hash;
 }

@@ -33,46 +33,42 @@ static struct work_line read_line(struct arena *a, const struct db_rows *rows, s
     };
 }
 
-/* Newest first into the end of lines; w->lines has room for all pages. */
-static enum err read_page(struct db_tx *tx, struct work *w, struct uuid before, size_t *at,
-                          bool *ret_more)
+/* Puts a page, newest first, before the lines that are there. */
+static bool add_page(struct work *w, const struct db_rows *rows)
 {
-    struct db_rows rows;
+    struct arena *a = w->cx->arena;
+    struct work_line *all = arena_many(a, struct work_line, rows->count + w->line_count + 1);
+    struct work_line *end = all + rows->count;
     bool fresh = false;
-    TRY(db_query(tx, &sql_page, DB_ARGS(DB_ID(w->conversation.id.v), DB_ID(before), DB_INT(PAGE)),
-                 &rows));
-    for (size_t i = 0; i < rows.count; i++) {
-        struct work_line *l = &w->lines[--*at];
-        if (str_is(db_text(&rows, i, 3), "system")) {
-            ++*at;
-            continue;
-        }
-        *l = read_line(w->cx->arena, &rows, i);
-        fresh |= l->fresh;
-        w->fresh_count += l->fresh;
+    if (w->line_count) {
+        memcpy(end, w->lines, w->line_count * sizeof(*end));
     }
-    *ret_more = fresh && rows.count == PAGE;
-    return ERR_OK;
+    w->lines = end;
+    for (size_t i = 0; i < rows->count; i++) {
+        if (!str_is(db_text(rows, i, 3), "system")) {
+            *--w->lines = read_line(a, rows, i);
+            fresh |= w->lines->fresh;
+            w->fresh_count += w->lines->fresh;
+            w->line_count++;
+        }
+    }
+    return fresh;
 }
 
 static enum err read_lines(struct db_tx *tx, struct work *w)
 {
-    size_t at = (size_t)PAGE * PAGES_MAX;
     struct uuid before;
-    w->lines = arena_many(w->cx->arena, struct work_line, at);
     memset(&before, 0xFF, sizeof(before));
     w->more = true;
     for (int page = 0; page < PAGES_MAX && w->more; page++) {
-        const size_t was = at;
-        TRY(read_page(tx, w, before, &at, &w->more));
-        if (at < was) {
-            before = w->lines[at].id.v;
-        } else {
-            w->more = false;
+        struct db_rows rows;
+        TRY(db_query(tx, &sql_page,
+                     DB_ARGS(DB_ID(w->conversation.id.v), DB_ID(before), DB_INT(PAGE)), &rows));
+        w->more = add_page(w, &rows) && rows.count == PAGE;
+        if (rows.count) {
+            before = db_id(&rows, rows.count - 1, 0);
         }
     }
-    w->lines += at;
-    w->line_count = (size_t)PAGE * PAGES_MAX - at;
     return ERR_OK;
 }
 
