@@ -70,11 +70,13 @@ if [[ $mode != long ]]; then
     suite integration-asan 900 "${asan[@]}" $(node_tests integration)
     suite fault        300 env KILLS=10 $(node_tests fault)
     suite browser      300 $(node_tests browser)
+    suite mutation     300 node tests/mutation/run.js 1
     suite fuzz         600 scripts/fuzz.sh 10
 else
     suite analyze     1200 scripts/analyze.sh
     suite fault       1200 env KILLS=50 $(node_tests fault)
     suite fault-asan  1200 "${asan[@]}" KILLS=10 $(node_tests fault)
+    suite mutation     900 node tests/mutation/run.js
     suite fuzz        1200 scripts/fuzz.sh 40
 fi
 

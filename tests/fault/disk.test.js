@@ -20,6 +20,7 @@ const env = {
   METACHAT_TURN_TIMEOUT_MS: '2000',
   METACHAT_JOB_LEASE_MS: '1500',
   METACHAT_JOB_BACKOFF_MS: '100',
+  METACHAT_RATE_UPLOAD_PER_MIN: '1000000',
 };
 const question = 'When does the shop open on Saturday?';
 

@@ -25,7 +25,7 @@ before(async () => {
       return 'On Saturday the shop opens at 9:00. [1: "On Saturday the shop opens at 9:00."]';
     },
   });
-  mc = await Metachat.start(scope, { env: { METACHAT_OPENAI_BASE_URL: model.url, METACHAT_OPENAI_API_KEY: 'sk-fake' } });
+  mc = await Metachat.start(scope, { env: { METACHAT_OPENAI_BASE_URL: model.url, METACHAT_OPENAI_API_KEY: 'sk-fake', METACHAT_RATE_UPLOAD_PER_MIN: '1000000' } });
   for (let n = 0; n < 4; n++) {
     const api = await mc.tenant(`Shop ${n}`);
     if (n % 2) await api.data('PUT', '/tenant/assistant', { provider: 'openai', model: 'fake' });

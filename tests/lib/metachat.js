@@ -34,7 +34,7 @@ export class Metachat {
       ...Object.fromEntries(inherited.filter((name) => name in process.env).map((name) => [name, process.env[name]])),
       METACHAT_LISTEN: `127.0.0.1:${port}`,
       METACHAT_DATA: data,
-      METACHAT_DB_CHECK_PLANS: '1',
+      METACHAT_DB_CHECK_PLANS: process.env.METACHAT_DB_CHECK_PLANS ?? '1',
       ...env,
     };
     this.log = []; // every line of the log, parsed
