@@ -52,11 +52,13 @@ struct db_val {
         DB_K_TEXT,
         DB_K_BLOB,
     } kind;
-    int64_t i;
-    double f;
-    struct str s;
-    struct uuid id; /* keeps the bytes of an id argument; s points to nothing then */
     bool is_id;
+    union { /* i is 0 for NULL */
+        int64_t i;
+        double f;
+        struct str s;
+        struct uuid id; /* keeps the bytes of an id argument, if is_id */
+    };
 };
 
 #define DB_INT(v)  ((struct db_val){.kind = DB_K_I64, .i = (v)})
@@ -65,7 +67,7 @@ struct db_val {
 #define DB_CSTR(v) ((struct db_val){.kind = DB_K_TEXT, .s = str_of(v)})
 #define DB_BLOB(v) ((struct db_val){.kind = DB_K_BLOB, .s = (v)})
 #define DB_ID(v)   ((struct db_val){.kind = DB_K_BLOB, .id = (v), .is_id = true})
-#define DB_NULL    ((struct db_val){.kind = DB_K_NULL})
+#define DB_NULL    ((struct db_val){.kind = DB_K_NULL, .i = 0})
 /* NULL for an empty text or a nil id. */
 #define DB_OPT_TEXT(v) ((v).n ? DB_TEXT(v) : DB_NULL)
 #define DB_OPT_ID(v)   (uuid_is_nil(v) ? DB_NULL : DB_ID(v))

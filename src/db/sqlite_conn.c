@@ -7,7 +7,6 @@ enum {
     BUSY_MS = 5000,         /* for start-up beside a closing process; nobody else writes later */
     PROGRESS_STEPS = 10000, /* SQLite instructions between two looks at the deadline of a read */
     CACHE_FIRST = 64,
-    ROWS_FIRST = 8,
 };
 
 struct cached {
@@ -245,10 +244,14 @@ static enum err prepared(struct conn *c, struct cx *cx, const struct db_stmt *st
     return ERR_OK;
 }
 
+/* A NULL pointer would bind NULL instead of the empty text. */
+static const char *bytes_of(const struct db_val *v)
+{
+    return v->s.p ? v->s.p : "";
+}
+
 static int bind_one(sqlite3_stmt *st, int at, const struct db_val *v)
 {
-    /* A NULL pointer would bind NULL instead of the empty text. */
-    const char *p = v->s.p ? v->s.p : "";
     switch (v->kind) {
     case DB_K_NULL:
         return sqlite3_bind_null(st, at);
@@ -257,10 +260,10 @@ static int bind_one(sqlite3_stmt *st, int at, const struct db_val *v)
     case DB_K_F64:
         return sqlite3_bind_double(st, at, v->f);
     case DB_K_TEXT:
-        return sqlite3_bind_text64(st, at, p, v->s.n, SQLITE_STATIC, SQLITE_UTF8);
+        return sqlite3_bind_text64(st, at, bytes_of(v), v->s.n, SQLITE_STATIC, SQLITE_UTF8);
     case DB_K_BLOB:
         return v->is_id ? sqlite3_bind_blob(st, at, v->id.b, sizeof(v->id.b), SQLITE_STATIC)
-                        : sqlite3_bind_blob64(st, at, p, v->s.n, SQLITE_STATIC);
+                        : sqlite3_bind_blob64(st, at, bytes_of(v), v->s.n, SQLITE_STATIC);
     }
     return SQLITE_MISUSE;
 }
@@ -323,7 +326,7 @@ static void add_row(struct arena *a, struct reading *r, sqlite3_stmt *st)
 {
     const size_t columns = r->rows.columns;
     if (r->rows.count == r->room) {
-        const size_t room = r->room ? r->room * 2 : ROWS_FIRST;
+        const size_t room = r->room ? r->room * 4 : 1; /* most queries have one row */
         struct db_val *more = arena_many(a, struct db_val, room * columns);
         if (r->room) {
             memcpy(more, r->vals, r->room * columns * sizeof(*more));
