@@ -68,8 +68,7 @@ static void write_texts(FILE *out, const char *path, struct str lang)
     json_t *root = load(path);
     const char *key = NULL;
     json_t *v = NULL;
-    json_object_foreach(root, key, v)
-    {
+    json_object_foreach (root, key, v) {
         if (!json_is_string(v) || !json_string_length(v)) {
             give_up(path, key);
         }
@@ -86,12 +85,10 @@ static void write_phrases(FILE *out, const char *path, struct str lang)
     json_t *root = load(path);
     const char *key = NULL;
     json_t *list = NULL;
-    json_object_foreach(root, key, list)
-    {
+    json_object_foreach (root, key, list) {
         size_t i = 0;
         json_t *v = NULL;
-        json_array_foreach(list, i, v)
-        {
+        json_array_foreach (list, i, v) {
             if (!json_is_string(v)) {
                 give_up(path, key);
             }
