@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { openPage } from '../lib/browser.js';
+import { FakeOpenAI } from '../lib/fake_openai.js';
 import { Metachat, root } from '../lib/metachat.js';
 import { fileScope } from '../lib/scratch.js';
 import { waitFor } from '../lib/wait.js';
@@ -77,17 +78,23 @@ test('a person asks, and sees the answer come in with its citations', async (t) 
 });
 
 test('the answer streams: parts of it are seen before it is whole', async (t) => {
-  const page = await open(t);
+  const model = await FakeOpenAI.start(t, { answer: 'You have 30 days, then it is yours. [1: "30 days"]', pieceMs: 40 });
+  const slow = await Metachat.start(t, { args: ['demo', '--json'], env: { METACHAT_OPENAI_BASE_URL: model.url } });
+  const { apiKey } = JSON.parse(slow.output);
+  await slow.api(apiKey).data('PUT', '/tenant/assistant', { provider: 'openai' });
+  const page = await openPage(t);
+  await page.goto(`${slow.url}/demo`);
   await page.evaluate(() => {
-    window.seen = [];
-    const look = () => window.seen.push(document.querySelector('article.draft .words')?.textContent ?? '');
-    new MutationObserver(look).observe(document.querySelector('#log'), { childList: true, subtree: true, characterData: true });
+    window.seen = new Set();
+    const look = () => window.seen.add(document.querySelector('article.draft .words')?.textContent ?? '');
+    new MutationObserver(look).observe(document.querySelector('#log'), { childList: true, subtree: true });
   });
   const answer = await ask(page, 'How long can I return an item?');
-  const whole = (await answer.locator('.words').innerText()).replace(/\s+/g, ' ');
-  const drafts = (await page.evaluate('window.seen')).filter((text) => text.length > 1);
-  assert.ok(drafts.length > 0, 'a draft was seen');
-  assert.match(whole, /30 days/);
+  const whole = await answer.locator('.words').innerText();
+  const drafts = await page.evaluate(() => [...window.seen].filter(Boolean));
+  assert.match(whole, /^You have 30 days, then it is yours\./);
+  assert.ok(drafts.length > 3, `${drafts}`);
+  for (const draft of drafts) assert.ok(whole.startsWith(draft.trimEnd()), draft);
 });
 
 test('everything works by keyboard alone', async (t) => {
@@ -207,7 +214,8 @@ test('a token that is over is said so', async (t) => {
 
 test('the picture of the README', { skip: !process.env.README_PICTURE }, async (t) => {
   const page = await open(t, '/demo', { viewport: { width: 1100, height: 800 } });
-  await ask(page, process.env.README_QUESTION ?? 'What are your opening hours?');
+  await ask(page, 'How long can I return an item?');
+  await ask(page, 'Does the warranty cover the battery?');
   await page.locator('#question').blur();
   const path = join(root, 'docs/demo.png');
   await page.screenshot({ path });
