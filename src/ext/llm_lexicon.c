@@ -95,7 +95,7 @@ static bool row_has(const char *row, struct str word)
     struct str rest = str_of(row);
     struct str part;
     while (str_split(&rest, ' ', &part)) {
-        if (part.n && is_word(word, part)) {
+        if (part.n && word.n && part.p[0] == word.p[0] && is_word(word, part)) {
             return true;
         }
     }
@@ -186,6 +186,12 @@ static size_t find_spots(struct arena *a, struct str s, struct spot *ret)
     return n;
 }
 
+/* Most phrases are out of the question by their first letter. */
+static bool may_begin(const char *phrase, struct str word)
+{
+    return phrase[0] == '_' || phrase[0] == '.' || (word.n && phrase[0] == word.p[0]);
+}
+
 /* Words of the question that the phrase takes from first on, 0 when it does not fit; *ret_gap the
  * words among them that stay: *ret_kept from the one at *ret_gap on. */
 static size_t fits(const char *phrase, const struct spot *spots, size_t count, size_t *ret_gap,
@@ -247,7 +253,9 @@ struct str llm_reword(struct arena *a, struct str question)
         size_t kept = 0;
         size_t k = 0;
         for (; k < COUNT(phrases) && !used; k++) {
-            used = fits(phrases[k].from, spots + i, count - i, &gap, &kept);
+            if (may_begin(phrases[k].from, spots[i].folded)) {
+                used = fits(phrases[k].from, spots + i, count - i, &gap, &kept);
+            }
         }
         if (used) {
             buf_str(&b, str_sub(question, done, spots[i].start - done));

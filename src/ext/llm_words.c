@@ -1,5 +1,6 @@
 #include "ext/llm_words.h"
 
+#include <pthread.h>
 #include <utf8proc.h>
 
 #include "base/utf8.h"
@@ -9,6 +10,7 @@ enum {
     SAME_PREFIX = 4,
     SAME_REST = 4,
     LONG_WORD = 6, /* from which on a typing error is forgiven */
+    SMALL_PLACES = 2048,
 };
 
 /* Folded, apart by blanks. */
@@ -192,15 +194,37 @@ struct llm_words llm_words_of(struct arena *a, struct str folded)
     return w;
 }
 
-static bool is_small(struct str word)
+/* The small words by their hash; an empty place ends a search. */
+static struct str small_table[SMALL_PLACES];
+static pthread_once_t small_once = PTHREAD_ONCE_INIT;
+
+static struct str *small_place(struct str word)
 {
-    const struct str list = {small_words, sizeof(small_words) - 1};
-    for (ptrdiff_t at = 0; (at = str_find(list, word, (size_t)at)) >= 0; at++) {
-        if (list.p[at - 1] == ' ' && list.p[(size_t)at + word.n] == ' ') {
-            return true;
+    size_t i = str_hash(word) % SMALL_PLACES;
+    while (small_table[i].n && !str_eq(small_table[i], word)) {
+        i = (i + 1) % SMALL_PLACES;
+    }
+    return &small_table[i];
+}
+
+static void make_small(void)
+{
+    struct str rest = {small_words, sizeof(small_words) - 1};
+    struct str word;
+    size_t count = 0;
+    while (str_split(&rest, ' ', &word)) {
+        struct str *place = word.n ? small_place(word) : NULL;
+        if (place && !place->n) {
+            must(++count < SMALL_PLACES);
+            *place = word;
         }
     }
-    return false;
+}
+
+static bool is_small(struct str word)
+{
+    (void)pthread_once(&small_once, make_small);
+    return word.n && small_place(word)->n;
 }
 
 struct llm_words llm_content_words(struct arena *a, struct str folded)
