@@ -190,7 +190,9 @@ static enum err failure(struct cx *cx, const struct net_call *call)
         (call->result == CURLE_URL_MALFORMAT || call->result == CURLE_UNSUPPORTED_PROTOCOL)) {
         return cx_fail(cx, CODE_VALIDATION_ERROR, "The URL is malformed.");
     }
-    const char *why = call->error[0] ? call->error : curl_easy_strerror(call->result);
+    /* not the handle's own words: they name host and port, and these words may be shown to a tenant
+     */
+    const char *why = curl_easy_strerror(call->result);
     return cx_fail(cx, CODE_EXTERNAL_SERVICE_ERROR, "%s: %s",
                    call->head_done ? "the answer was cut off" : "the service cannot be reached",
                    why);

@@ -37,7 +37,6 @@ struct net_call {
     bool guarded;
     size_t max_bytes;
     int64_t stall_us;
-    char error[CURL_ERROR_SIZE];
 
     /* under the client's lock */
     struct net_call *next_post;

@@ -157,7 +157,6 @@ void call_set_callbacks(struct net_call *call)
 {
     CURL *easy = call->easy;
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->request_headers);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "metachat");
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

@@ -5,11 +5,12 @@
 #include "domain/assistant/turn_work.h"
 #include "ext/llm.h"
 
-static void note_failure(struct work *w, const char *what, enum err e)
+/* For the record, which the tenant's people read: no words of the database. */
+static void note_failure(struct work *w, const char *what, enum err e, const char *words)
 {
     const struct str before = w->turn.failure;
     w->turn.failure = str_fmt(w->cx->arena, STR_FMT "%s%s: %s: %s", STR_ARG(before),
-                              before.n ? "; " : "", what, err_name(e), w->cx->detail);
+                              before.n ? "; " : "", what, err_name(e), words);
 }
 
 static enum err search(struct work *w)
@@ -39,7 +40,7 @@ enum err turn_retrieve(struct work *w)
     }
     TRY(cx_check(w->cx));
     w->found = (struct search_result){};
-    note_failure(w, "search", e);
+    note_failure(w, "search", e, code_info(w->cx->code)->doc);
     metric_add(METRIC_RAG_FAILED, NULL, 1);
     return ERR_OK;
 }
@@ -212,7 +213,7 @@ enum err turn_answer(struct work *w)
     enum err e = ask(w, w->policy.provider);
     if (e) {
         TRY(cx_check(w->cx));
-        note_failure(w, "provider", e);
+        note_failure(w, "provider", e, w->cx->detail);
         turn_withdraw(w);
         markers_fini(&w->filter);
         w->stood_in = true;
