@@ -91,8 +91,8 @@ enum err document_update(struct db_tx *tx, struct document_id id,
 enum err document_reprocess(struct db_tx *tx, struct document_id id, struct document *ret);
 
 /* Gone at once for search, lists and gets; its rows go in small steps by the job "document.purge".
- * Also while it is being processed. Texts that old answers cited stay readable for replay as long
- * as their turn records are (document_text). */
+ * Also while it is being processed. After the purge the texts that old answers cited are gone too,
+ * and replay says so. */
 enum err document_delete(struct db_tx *tx, struct document_id id);
 
 struct document_version {
