@@ -78,25 +78,20 @@ struct asked {
     int first, count; /* of its phrases: those of the words from step on, in their order */
 };
 
-/* Passages with the word at step and none of those before; all words from it on stand there too,
- * so that their phrases can be read. */
+/* Passages with the word at step and none of those before. All words from step on stand in it, so
+ * that their phrases can be read: those that need not be there beside one that must. */
 static struct asked ask(struct arena *a, const struct question *q, const struct order *o,
                         size_t step, bool with_another)
 {
     struct asked r = {.count = phrases(q, o, step, o->count)};
     SCOPED(buf_fini) struct buf b = buf_make(64 * KB);
     buf_char(&b, '(');
+    put_any(&b, q, o, step, step + 1);
     if (step + 1 < o->count) {
-        put_any(&b, q, o, step, step + 1);
         buf_cstr(&b, " AND ");
-        r.first += phrases(q, o, step, step + 1);
+        put_any(&b, q, o, with_another ? step + 1 : step, o->count);
+        r.first = with_another ? 0 : phrases(q, o, step, step + 1);
     }
-    if (with_another) {
-        put_any(&b, q, o, step + 1, o->count);
-        buf_cstr(&b, " AND ");
-        r.first += phrases(q, o, step + 1, o->count);
-    }
-    put_any(&b, q, o, step, o->count);
     buf_char(&b, ')');
     if (step > 0) {
         buf_cstr(&b, " NOT ");
