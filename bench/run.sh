@@ -3,8 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 export BUILD=build-bench
-[ -d "$BUILD" ] || meson setup "$BUILD" --buildtype=release -Dtests=false >/dev/null
-ninja -C "$BUILD" metachat bench/db_commit bench/inbound_bare bench/search_text >/dev/null
+[ -d "$BUILD" ] || meson setup "$BUILD" --buildtype=release >/dev/null
+ninja -C "$BUILD" src/main/metachat bench/db_commit bench/inbound_bare bench/search_text >/dev/null
 export METACHAT_BIN="$BUILD/src/main/metachat" BENCH_PROGRAMS="$BUILD/bench"
 echo "machine: $(nproc) cores, $(uname -m), $(date -u +%F)"
 for name in "${@:-start turns first_token memory inbound search commit}"; do
