@@ -66,6 +66,7 @@ need_test() {
 }
 
 need_bench() {
+    library cmocka libcmocka-dev
     program wrk wrk
 }
 
