@@ -19,6 +19,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ struct runtime {
     struct job_env job_env;
     bool runs_jobs;
     pthread_t signals;
+    atomic_bool ending; /* the signals' thread is to leave */
     bool has_signals;
     bool running;
     int64_t started_us;
@@ -298,7 +300,7 @@ static void *wait_for_signals(void *arg)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
-    for (int count = 0; sigwait(&set, &sig) == 0; count++) {
+    for (int count = 0; sigwait(&set, &sig) == 0 && !atomic_load(&rt->ending); count++) {
         const int64_t grace = count == 0 ? conf.drain_timeout_ms * 1000 : 0;
         log_ev(NULL, LOG_INFO, "stopping", LOG_I64("signal", sig),
                LOG_I64("graceMs", grace / 1000));
@@ -372,7 +374,8 @@ void runtime_stop(struct runtime *rt)
 static void stop_signals(struct runtime *rt)
 {
     if (rt->has_signals) {
-        (void)pthread_cancel(rt->signals);
+        atomic_store(&rt->ending, true);
+        (void)pthread_kill(rt->signals, SIGTERM);
         (void)pthread_join(rt->signals, NULL);
     }
 }
