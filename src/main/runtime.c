@@ -302,10 +302,10 @@ static void *wait_for_signals(void *arg)
     (void)sigaddset(&set, SIGTERM);
     for (int count = 0; sigwait(&set, &sig) == 0 && !atomic_load(&rt->ending); count++) {
         const int64_t grace = count == 0 ? conf.drain_timeout_ms * 1000 : 0;
-        log_ev(NULL, LOG_INFO, "stopping", LOG_I64("signal", sig),
-               LOG_I64("graceMs", grace / 1000));
         hub_end_waits(rt->app.hub);
         http_server_stop(rt->http, clock_mono_us() + grace);
+        log_ev(NULL, LOG_INFO, "stopping", LOG_I64("signal", sig),
+               LOG_I64("graceMs", grace / 1000));
     }
     return NULL;
 }

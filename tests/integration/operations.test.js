@@ -269,6 +269,7 @@ test('a stop finishes the turn that runs, and tells that it is not ready', async
   const streaming = tenant.chatStreamed('What does the lamp cost, please?');
   await waitFor('the model to be asked', () => model.requests.length >= asked + 2);
   const stopped = own.stop();
+  await waitFor('the stop to begin', () => own.log.some((line) => line.event === 'stopping'));
   const later = await Promise.race([own.api().get('//health/ready').catch(() => null), stopped.then(() => null)]);
   if (later) assert.equal(later.status, 503, later.text);
   const answer = await running;
