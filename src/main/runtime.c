@@ -291,7 +291,8 @@ static void raise_file_limit(void)
     }
 }
 
-/* Signals come to one thread; everyone else has them blocked (threads inherit the mask). */
+/* Signals come to one thread; everyone else has them blocked (threads inherit the mask). SIGUSR1 is
+ * how we wake it to leave. */
 static void *wait_for_signals(void *arg)
 {
     struct runtime *rt = arg;
@@ -300,6 +301,7 @@ static void *wait_for_signals(void *arg)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGUSR1);
     for (int count = 0; sigwait(&set, &sig) == 0 && !atomic_load(&rt->ending); count++) {
         const int64_t grace = count == 0 ? conf.drain_timeout_ms * 1000 : 0;
         hub_end_waits(rt->app.hub);
@@ -316,6 +318,7 @@ static void block_signals(void)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -375,7 +378,7 @@ static void stop_signals(struct runtime *rt)
 {
     if (rt->has_signals) {
         atomic_store(&rt->ending, true);
-        (void)pthread_kill(rt->signals, SIGTERM);
+        (void)pthread_kill(rt->signals, SIGUSR1);
         (void)pthread_join(rt->signals, NULL);
     }
 }
