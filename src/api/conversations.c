@@ -84,8 +84,7 @@ static enum err conversations_get(struct req *r)
     TRY(conversation_list(tx, &f, &rows, &n));
     TRY(db_commit(tx));
     struct str next = {};
-    if (n > (size_t)r->limit) {
-        n = (size_t)r->limit;
+    if (req_cut_page(r, &n)) {
         next = req_make_cursor(r, rows[n - 1].last_message_us, rows[n - 1].id.v);
     }
     struct conversation_view *views = arena_many(r->cx.arena, struct conversation_view, n);
@@ -222,8 +221,7 @@ static enum err messages_get(struct req *r)
     TRY(message_list(tx, id, before, (size_t)r->limit + 1, &rows, &n));
     TRY(db_commit(tx));
     struct str next = {};
-    if (n > (size_t)r->limit) {
-        n = (size_t)r->limit;
+    if (req_cut_page(r, &n)) {
         next = req_make_cursor(r, rows[n - 1].created_us, rows[n - 1].id.v);
     }
     struct message_view *views = arena_many(r->cx.arena, struct message_view, n);

@@ -96,8 +96,7 @@ static enum err documents_get(struct req *r)
     TRY(document_list(tx, &f, &rows, &n));
     TRY(db_commit(tx));
     struct str next = {};
-    if (n > (size_t)r->limit) {
-        n = (size_t)r->limit;
+    if (req_cut_page(r, &n)) {
         next = req_make_cursor(r, rows[n - 1].created_us, rows[n - 1].id.v);
     }
     struct document_view *views = arena_many(r->cx.arena, struct document_view, n);
@@ -339,8 +338,7 @@ static enum err versions_get(struct req *r)
                           (size_t)r->limit + 1, &rows, &n));
     TRY(db_commit(tx));
     struct str next = {};
-    if (n > (size_t)r->limit) {
-        n = (size_t)r->limit;
+    if (req_cut_page(r, &n)) {
         next = req_make_cursor(r, rows[n - 1].version, (struct uuid){});
     }
     struct version_view *views = arena_many(r->cx.arena, struct version_view, n);
@@ -384,8 +382,7 @@ static enum err chunks_get(struct req *r)
                         (size_t)r->limit + 1, &rows, &n));
     TRY(db_commit(tx));
     struct str next = {};
-    if (n > (size_t)r->limit) {
-        n = (size_t)r->limit;
+    if (req_cut_page(r, &n)) {
         next = req_make_cursor(r, rows[n - 1].position, rows[n - 1].id);
     }
     struct chunk_view *views = arena_many(r->cx.arena, struct chunk_view, n);

@@ -39,8 +39,7 @@ static enum err list(struct req *r, int64_t since, struct str type)
     TRY(event_list(tx, since, type, (size_t)r->limit + 1, &rows, &n));
     TRY(db_commit(tx));
     struct str next = {};
-    if (n > (size_t)r->limit) {
-        n = (size_t)r->limit;
+    if (req_cut_page(r, &n)) {
         next = req_make_cursor(r, rows[n - 1].seq, (struct uuid){});
     }
     struct event_view *views = arena_many(r->cx.arena, struct event_view, n);

@@ -39,8 +39,7 @@ static enum err tenants_get(struct req *r)
     TRY(tenant_list(tx, after, (size_t)r->limit + 1, &rows, &n));
     TRY(db_commit(tx));
     struct str next = {};
-    if (n > (size_t)r->limit) {
-        n = (size_t)r->limit;
+    if (req_cut_page(r, &n)) {
         next = req_make_cursor(r, rows[n - 1].created_us, rows[n - 1].id.v);
     }
     struct tenant_view *views = arena_many(r->cx.arena, struct tenant_view, n);

@@ -16,6 +16,13 @@ static struct str bound_to(struct req *r)
     return str_fmt(r->cx.arena, STR_FMT "%s", STR_ARG(tenant), r->route->path);
 }
 
+bool req_cut_page(const struct req *r, size_t *count)
+{
+    const bool more = *count > (size_t)r->limit;
+    *count = more ? (size_t)r->limit : *count;
+    return more;
+}
+
 struct str req_make_cursor(struct req *r, int64_t sort_us, struct uuid id)
 {
     return cursor_seal(r->cx.arena, r->server->config.cursor_secret, bound_to(r),

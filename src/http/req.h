@@ -77,6 +77,10 @@ enum err req_reply_raw(struct req *r, int status, const char *content_type, stru
  * Content-Security-Policy). name is a literal. */
 void req_header(struct req *r, const char *name, struct str value);
 
+/* Lists read one row more than the limit. True when it came: there is a next page, and *count is
+ * cut to the limit. */
+bool req_cut_page(const struct req *r, size_t *count);
+
 /* Cursors: a sort time and an id, bound to the row and sealed against tampering. req_cursor sets
  * *ret_has to false when none came, and fails with INVALID_CURSOR. */
 struct str req_make_cursor(struct req *r, int64_t sort_us, struct uuid id);
