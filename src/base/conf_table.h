@@ -14,6 +14,7 @@ CONF_STR(log_level,  "METACHAT_LOG_LEVEL",  "info", 4, 5, 0, "debug, info, warn 
 CONF_STR(operator_token, "METACHAT_OPERATOR_TOKEN", "", 0, 255, CONF_SECRET, "Bearer token that shows the parts of /health and /metrics; empty: nobody.")
 
 CONF_SECTION("HTTP server")
+CONF_INT(http_loops,           "METACHAT_HTTP_LOOPS",           0, 0, 64, "threads", 0, "Threads that serve connections; 0: one on up to 7 cores, else one for each four cores, four at most.")
 CONF_INT(http_max_head,        "METACHAT_HTTP_MAX_HEAD",        16384, 1024, 65536, "bytes", 0, "Largest request line and headers together.")
 CONF_INT(http_max_body,        "METACHAT_HTTP_MAX_BODY",        1048576, 1024, 104857600, "bytes", 0, "Largest body of a route that does not say otherwise.")
 CONF_INT(http_max_connections, "METACHAT_HTTP_MAX_CONNECTIONS", 8192, 16, 1000000, "connections", 0, "Open connections in all.")

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "base/metric.h"
 
+#include <unistd.h>
+
 enum { STATUS_MIN = 100, STATUS_MAX = 599 };
 
 static char labels[STATUS_MAX - STATUS_MIN + 1][4];
@@ -147,9 +149,19 @@ static void make_lanes(struct http_server *s)
     }
 }
 
+/* A loop feeds the handlers of four cores with ease; beyond four loops the accepting is the limit.
+ */
+static int loops(void)
+{
+    const int64_t cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const int64_t some = cores < 8 ? 1 : min_i64(cores / 4, 4);
+    return (int)(conf.http_loops ? conf.http_loops : some);
+}
+
 static struct net_limits net_limits(void)
 {
     return (struct net_limits){
+        .loops = loops(),
         .max_head = (size_t)conf.http_max_head,
         .max_connections = (int)conf.http_max_connections,
         .head_timeout_us = conf.http_head_timeout_ms * MS_US,

@@ -127,7 +127,7 @@ static void hand_over(struct net_req **r, enum post_kind kind, struct buf *head,
         .bytes = body,
         .ops = ops ? *ops : (struct net_stream_ops){},
     };
-    loop_post(req->server, &req->post);
+    loop_post(req->loop, &req->post);
 }
 
 void net_reply(struct net_req **r, int status, const struct net_header *headers, size_t count,
@@ -149,7 +149,7 @@ struct net_ref net_stream_open(struct net_req **r, struct net_server *s, int sta
                                const struct net_stream_ops *ops)
 {
     const struct net_ref ref = (*r)->ref;
-    must((*r)->server == s && answer_has_body(status));
+    must((*r)->loop->server == s && answer_has_body(status));
     struct buf b = head_of(status, headers, count);
     hand_over(r, POST_OPEN, &b, NULL, ops);
     return ref;
@@ -162,13 +162,13 @@ static void post_to(struct net_server *s, struct net_ref ref, enum post_kind kin
     p->kind = kind;
     p->ref = ref;
     p->bytes = bytes;
-    loop_post(s, p);
+    loop_post(&s->loops[ref.loop], p);
 }
 
 static bool is_current(struct net_server *s, struct net_ref ref)
 {
-    return ref.slot < (uint32_t)s->limits.max_connections &&
-           atomic_load(&s->generations[ref.slot]) == ref.generation;
+    return ref.slot < s->slots.count && ref.loop < (uint32_t)s->loop_count &&
+           atomic_load(&s->slots.all[ref.slot].generation) == ref.generation;
 }
 
 bool net_stream_send(struct net_server *s, struct net_ref ref, struct net_bytes *bytes)

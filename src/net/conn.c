@@ -42,7 +42,7 @@ static void arm(struct conn *c)
     }
     struct epoll_event e = {.events = want, .data.ptr = c};
     const int op = c->armed == 0 && !c->known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    if (epoll_ctl(c->server->epoll_fd, op, c->fd, &e) == 0) {
+    if (epoll_ctl(c->loop->epoll_fd, op, c->fd, &e) == 0) {
         c->armed = want;
         c->known = true;
     } else {
@@ -52,25 +52,22 @@ static void arm(struct conn *c)
 
 static void set_timer(struct conn *c, enum timer_class class)
 {
-    timer_set(&c->server->timers, &c->timer, class, c->server->now_us);
+    timer_set(&c->loop->timers, &c->timer, class, c->loop->now_us);
 }
 
 static void next_generation(struct conn *c)
 {
-    _Atomic uint32_t *g = &c->server->generations[c->slot];
-    const uint32_t next = atomic_load(g) + 1;
-    atomic_store(g, next ? next : 1);
+    slot_next_generation(&c->loop->server->slots.all[c->slot]);
 }
 
-void conn_open(struct net_server *s, int fd, uint32_t slot, const char *peer)
+void conn_open(struct loop *l, int fd, uint32_t slot, const char *peer)
 {
     struct conn *c = mem_new(struct conn);
-    c->server = s;
+    c->loop = l;
     c->fd = fd;
     c->slot = slot;
     (void)snprintf(c->peer, sizeof(c->peer), "%s", peer);
-    s->slots[slot] = c;
-    (void)atomic_fetch_add(&s->connections, 1);
+    loop_adopt(l, c);
     set_timer(c, TIMER_HEAD);
     arm(c);
 }
@@ -79,7 +76,7 @@ static void end_callbacks(struct conn *c)
 {
     const struct net_stream_ops ops = c->stream;
     c->stream = (struct net_stream_ops){};
-    (void)atomic_fetch_sub(&c->server->streams, 1);
+    (void)atomic_fetch_sub(&c->loop->server->streams, 1);
     if (ops.on_close) {
         ops.on_close(ops.arg);
     }
@@ -97,7 +94,7 @@ void conn_close(struct conn *c)
     (void)close(c->fd);
     output_fini(&c->out);
     buf_fini(&c->in);
-    loop_bury(c->server, c);
+    loop_bury(c->loop, c);
     if (was == CONN_BODY) {
         request_free(TAKE(c->req));
     } else if (was == CONN_BUSY) {
@@ -130,13 +127,13 @@ void conn_answer(struct conn *c, struct net_bytes *head, struct net_bytes *body,
     c->state = CONN_ANSWER;
     next_generation(c);
     set_timer(c, TIMER_NONE);
-    loop_dirty(c->server, c);
+    loop_dirty(c->loop, c);
 }
 
 static void reply(struct conn *c, struct post *p)
 {
     struct net_req *req = p->req;
-    c->closing = !req->http1.keep_alive || c->server->draining;
+    c->closing = !req->http1.keep_alive || c->loop->draining;
     conn_answer(c, p->head, p->bytes, req->minor);
     request_free(req);
 }
@@ -148,7 +145,7 @@ static void end_stream(struct conn *c)
     }
     c->state = CONN_ANSWER;
     next_generation(c);
-    loop_dirty(c->server, c);
+    loop_dirty(c->loop, c);
     end_callbacks(c);
 }
 
@@ -166,19 +163,19 @@ static void open_stream(struct conn *c, struct post *p)
     struct net_req *req = p->req;
     const bool head_only = str_is(req->method, "HEAD");
     c->chunked = req->minor == 1 && !head_only;
-    c->closing = !req->http1.keep_alive || c->server->draining || req->minor == 0;
+    c->closing = !req->http1.keep_alive || c->loop->draining || req->minor == 0;
     output_add(&c->out, p->head, head_tail(req->minor == 1, c->closing, req->minor));
     c->stream = p->ops;
     c->req = NULL;
     c->state = CONN_STREAM;
-    (void)atomic_fetch_add(&c->server->streams, 1);
+    (void)atomic_fetch_add(&c->loop->server->streams, 1);
     request_free(req);
-    loop_dirty(c->server, c);
+    loop_dirty(c->loop, c);
     if (c->half_closed) {
         conn_close(c);
     } else if (head_only) {
         end_stream(c);
-    } else if (c->server->draining) {
+    } else if (c->loop->draining) {
         drain_stream(c);
     }
 }
@@ -201,7 +198,7 @@ void conn_post(struct conn *c, struct post *p)
         } else {
             output_add(&c->out, p->bytes, STR(""));
         }
-        loop_dirty(c->server, c);
+        loop_dirty(c->loop, c);
         break;
     case POST_FINISH:
         must(c->state == CONN_STREAM);
@@ -229,7 +226,7 @@ static void answered(struct conn *c)
     c->muted = false;
     set_timer(c, TIMER_IDLE);
     conn_take(c, STR(""));
-    if (c->state == CONN_IDLE && c->server->draining) {
+    if (c->state == CONN_IDLE && c->loop->draining) {
         conn_close(c);
     }
 }
@@ -237,7 +234,7 @@ static void answered(struct conn *c)
 static void wait_for_room(struct conn *c, bool moved)
 {
     c->out_waiting = true;
-    if (c->state == CONN_STREAM && c->out.unsent > c->server->limits.output_high_water) {
+    if (c->state == CONN_STREAM && c->out.unsent > c->loop->server->limits.output_high_water) {
         conn_close(c);
         return;
     }
@@ -297,7 +294,7 @@ void conn_event(struct conn *c, uint32_t events)
         return;
     }
     if (events & EPOLLOUT) {
-        loop_dirty(c->server, c);
+        loop_dirty(c->loop, c);
     }
     if (conn_reads(c)) {
         if (events & (EPOLLIN | EPOLLRDHUP)) {

@@ -7,6 +7,7 @@
 #include "net/refusal.h"
 #include "net/timers.h"
 
+struct loop;
 struct post;
 
 enum conn_state {
@@ -22,7 +23,7 @@ enum conn_state {
 };
 
 struct conn {
-    struct net_server *server;
+    struct loop *loop;
     int fd;
     enum conn_state state;
     uint32_t slot;
@@ -42,13 +43,15 @@ struct conn {
     struct net_req *req; /* CONN_BODY: ours; CONN_BUSY: out, may only be told that we are gone */
     struct output out;
     struct net_stream_ops stream;
+    struct conn *prev; /* in the list of all of the loop */
+    struct conn *next;
     struct conn *next_dirty;
     struct conn *next_grave;
     char peer[ADDRESS_TEXT];
 };
 
 /* A new connection of an accepted socket, which it owns. */
-void conn_open(struct net_server *s, int fd, uint32_t slot, const char *peer);
+void conn_open(struct loop *l, int fd, uint32_t slot, const char *peer);
 
 /* What epoll says about it. */
 void conn_event(struct conn *c, uint32_t events);

@@ -24,15 +24,15 @@ bool conn_reads(const struct conn *c)
 static void set_timer(struct conn *c, enum timer_class class)
 {
     c->progress = 0;
-    timer_set(&c->server->timers, &c->timer, class, c->server->now_us);
+    timer_set(&c->loop->timers, &c->timer, class, c->loop->now_us);
 }
 
 static void dispatch(struct conn *c)
 {
-    struct net_server *s = c->server;
+    const struct net_server *s = c->loop->server;
     c->state = CONN_BUSY;
     set_timer(c, TIMER_NONE);
-    s->requests_out++;
+    c->loop->requests_out++;
     s->callbacks.on_request(s->callbacks.arg, c->req);
 }
 
@@ -42,14 +42,14 @@ static void await_body(struct conn *c, bool expect_continue, bool body_began)
     set_timer(c, TIMER_BODY);
     if (expect_continue && !body_began) {
         output_add(&c->out, NULL, STR("HTTP/1.1 100 Continue\r\n\r\n"));
-        loop_dirty(c->server, c);
+        loop_dirty(c->loop, c);
     }
 }
 
 /* A checked head: asks the floor above, then waits for the body or hands over. */
 static void accept_head(struct conn *c, struct net_req *req, bool body_began)
 {
-    struct net_server *s = c->server;
+    const struct net_server *s = c->loop->server;
     struct net_plan plan = {};
     c->req = req;
     s->callbacks.on_head(s->callbacks.arg, req, &plan);
@@ -65,22 +65,20 @@ static void accept_head(struct conn *c, struct net_req *req, bool body_began)
     } else if (req->http1.complete) {
         dispatch(c);
     } else {
-        await_body(c, s->head.expect_continue && req->minor == 1, body_began);
+        await_body(c, c->loop->head.expect_continue && req->minor == 1, body_began);
     }
 }
 
 static void begin_request(struct conn *c, struct str whole, bool more)
 {
-    struct net_server *s = c->server;
-    struct refusal bad = head_check(whole, &s->head);
+    struct head *head = &c->loop->head;
+    struct refusal bad = head_check(whole, head);
     if (bad.status) {
         conn_refuse(c, bad, 0, NULL);
         return;
     }
-    struct net_req *req = request_new(s, whole, &s->head);
-    req->ref = (struct net_ref){c->slot, atomic_load(&s->generations[c->slot])};
-    memcpy(req->peer, c->peer, sizeof(req->peer));
-    bad = http1_begin(&req->http1, whole, &s->head);
+    struct net_req *req = request_new(c, whole, head);
+    bad = http1_begin(&req->http1, whole, head);
     if (bad.status) {
         request_free(req);
         conn_refuse(c, bad, 0, NULL);
@@ -91,7 +89,7 @@ static void begin_request(struct conn *c, struct str whole, bool more)
 
 static void await_head(struct conn *c, struct str so_far)
 {
-    if (so_far.n > c->server->limits.max_head ||
+    if (so_far.n > c->loop->server->limits.max_head ||
         (so_far.n > REQUEST_LINE && str_find_char(so_far, '\n', 2) < 0)) {
         conn_refuse(c, head_too_long(so_far), 0, NULL);
         return;
@@ -118,7 +116,7 @@ static size_t take_head(struct conn *c, struct str bytes)
         break;
     }
     c->scanned = 0;
-    if (size > c->server->limits.max_head) {
+    if (size > c->loop->server->limits.max_head) {
         conn_refuse(c, head_too_long(str_sub(bytes, 0, size)), 0, NULL);
         return 0;
     }
@@ -166,14 +164,14 @@ void conn_take(struct conn *c, struct str part)
         c->in = held;
         held = (struct buf){};
     } else {
-        c->in = buf_make(c->server->limits.max_head + 2 * READ_BYTES);
+        c->in = buf_make(c->loop->server->limits.max_head + 2 * READ_BYTES);
         buf_str(&c->in, str_sub(part, used, part.n));
     }
 }
 
 void conn_read(struct conn *c)
 {
-    char *p = c->server->read_buf;
+    char *p = c->loop->read_buf;
     const ssize_t n = recv(c->fd, p, READ_BYTES, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;

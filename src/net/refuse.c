@@ -46,7 +46,7 @@ static void refusal_head(struct buf *head, int status, struct str id, const char
 
 void conn_refuse(struct conn *c, struct refusal refusal, int retry_after_s, struct net_req *req)
 {
-    const struct net_callbacks *call = &c->server->callbacks;
+    const struct net_callbacks *call = &c->loop->server->callbacks;
     SCOPED(buf_fini) struct buf body = buf_make(MAX_BODY);
     SCOPED(buf_fini) struct buf head = buf_make(ANSWER_MAX_HEAD);
     char made[UUID_TEXT + 1];
@@ -66,7 +66,7 @@ void conn_refuse(struct conn *c, struct refusal refusal, int retry_after_s, stru
     buf_fmt(&head, "Content-Length: %zu\r\n", body.n);
     /* Without the end of this request nobody knows where the next one begins. */
     const bool whole = req && req->http1.complete;
-    c->closing = !whole || !req->http1.keep_alive || c->server->draining;
+    c->closing = !whole || !req->http1.keep_alive || c->loop->draining;
     c->linger = !whole;
     const bool head_only = req && str_is(req->method, "HEAD");
     const int minor = req ? req->minor : 1;

@@ -1,5 +1,7 @@
 #include "net/request.h"
 
+#include "net/loop.h"
+
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -14,14 +16,16 @@ static struct str moved(struct str s, struct str from, const char *to)
     return s.p >= from.p && s.p <= from.p + from.n ? (struct str){to + (s.p - from.p), s.n} : s;
 }
 
-struct net_req *request_new(struct net_server *s, struct str whole, const struct head *head)
+struct net_req *request_new(const struct conn *c, struct str whole, const struct head *head)
 {
     struct net_req *r =
         mem_alloc(1, sizeof(*r) + head->count * sizeof(r->headers[0]) + whole.n + 1);
-    r->server = s;
+    r->loop = c->loop;
+    r->ref = loop_ref(c);
     r->header_count = head->count;
     r->minor = head->minor;
     r->started_us = clock_mono_us();
+    memcpy(r->peer, c->peer, sizeof(r->peer));
     char *copy = bytes_of(r);
     memcpy(copy, whole.p, whole.n);
     r->method = moved(head->method, whole, copy);

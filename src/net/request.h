@@ -7,6 +7,8 @@
 
 #include <stdatomic.h>
 
+struct conn;
+
 enum post_kind {
     POST_REPLY,  /* a request's whole answer */
     POST_OPEN,   /* a request's answer becomes a stream */
@@ -29,7 +31,7 @@ struct post {
  * comes back through its post and is freed by the loop. So the loop may touch gone and cancel for
  * as long as its connection lives, whoever holds the request. */
 struct net_req {
-    struct net_server *server;
+    struct loop *loop; /* of its connection */
     struct net_ref ref;
     struct http1 http1;
     struct str method;
@@ -46,8 +48,8 @@ struct net_req {
     struct net_header headers[]; /* behind them the head's bytes, which all slices point into */
 };
 
-/* A request with copies of everything in head. Its http1 is not begun. */
-struct net_req *request_new(struct net_server *s, struct str whole, const struct head *head);
+/* The connection's next request, with copies of everything in head. Its http1 is not begun. */
+struct net_req *request_new(const struct conn *c, struct str whole, const struct head *head);
 
 void request_free(struct net_req *r);
 

@@ -1,12 +1,13 @@
 /* The HTTP/1.1 server: bytes in, bytes out. Knows nothing of routes, tenants or JSON.
  *
- * One loop thread owns all sockets: accept, strict check of the head, parsing (llhttp), deadlines,
- * keep-alive, pipelining (paused, never recursed), writing, drain. The floor above gives three
- * callbacks; it gets a request only when all of it has arrived, and answers from any thread,
- * exactly once.
+ * A loop is a thread that owns its sockets: accept, strict check of the head, parsing (llhttp),
+ * deadlines, keep-alive, pipelining (paused, never recursed), writing, drain. The loops share the
+ * listening sockets; a connection belongs to the loop that accepted it for life. The floor above
+ * gives three callbacks, which run on any loop; it gets a request only when all of it has arrived,
+ * and answers from any thread, exactly once.
  *
- * A connection belongs to its loop for life. Others hold only a struct net_ref {slot, generation};
- * a stale one is a no-op. Source: RFC 9110, RFC 9112, WHATWG server-sent events. */
+ * Others hold only a struct net_ref {loop, slot, generation} of a connection; a stale one is a
+ * no-op. Source: RFC 9110, RFC 9112, WHATWG server-sent events. */
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
 
@@ -17,8 +18,9 @@ struct net_server;
 struct net_req;
 
 struct net_limits {
+    int loops;                /* threads that serve connections, 1 or more */
     size_t max_head;          /* bytes of request line and headers */
-    int max_connections;      /* beyond: accepted no more until one goes */
+    int max_connections;      /* in all; beyond: accepted no more until one goes */
     int64_t head_timeout_us;  /* absolute, from first byte (or accept) to end of head */
     int64_t body_timeout_us;  /* for the next 4 KB of a body, or its rest, to arrive */
     int64_t idle_timeout_us;  /* keep-alive */
@@ -52,16 +54,17 @@ void net_bytes_unref(struct net_bytes *b); /* NULL is allowed */
 
 /* Weak handle of an open stream. Any thread; stale is a no-op. */
 struct net_ref {
+    uint32_t loop;
     uint32_t slot;
     uint32_t generation;
 };
 
 struct net_callbacks {
     void *arg;
-    /* On the loop, must not block: the head is complete and well-formed. method, target, headers
+    /* On a loop, must not block: the head is complete and well-formed. method, target, headers
      * can be read. */
     void (*on_head)(void *arg, struct net_req *req, struct net_plan *plan);
-    /* On the loop, must not block: the whole request. Takes the request: it must be answered or
+    /* On a loop, must not block: the whole request. Takes the request: it must be answered or
      * streamed once. */
     void (*on_request)(void *arg, struct net_req *req);
     /* On the loop: the body (and content type, a literal) for a refusal that the server itself
@@ -91,9 +94,9 @@ enum err net_server_listen_local(struct net_server *s, const char *path, struct 
 /* The address that is really served, "127.0.0.1:3007". */
 const char *net_server_address(const struct net_server *s);
 
-/* Runs the loop on the calling thread until net_server_stop was called and every connection is
- * closed. A request that is still out may be answered later, up to net_server_free; its answer is
- * dropped. */
+/* Runs the first loop on the calling thread, the others on threads of their own, until
+ * net_server_stop was called and every connection is closed. A request that is still out may be
+ * answered later, up to net_server_free; its answer is dropped. */
 void net_server_run(struct net_server *s);
 
 /* Drain, from any thread, also from a signal-handling thread: stops accepting, closes idle

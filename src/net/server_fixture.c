@@ -123,9 +123,12 @@ static void *run(void *arg)
     return NULL;
 }
 
+int fixture_loops = 1;
+
 struct net_limits fixture_limits(void)
 {
     return (struct net_limits){
+        .loops = fixture_loops,
         .max_head = 16 * KB,
         .max_connections = 100,
         .head_timeout_us = 10 * SECOND_US,

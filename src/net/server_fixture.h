@@ -30,6 +30,9 @@ struct fixture {
     enum code last_code;
 };
 
+/* How many loops serve. */
+extern int fixture_loops;
+
 struct net_limits fixture_limits(void);
 void fixture_start(struct fixture *f, const struct net_limits *limits);
 

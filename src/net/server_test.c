@@ -575,5 +575,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_headers_on_their_line, start, stop),
         cmocka_unit_test_setup_teardown(says_why_it_cannot_listen, start, stop),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    fixture_loops = 1;
+    const int failed = cmocka_run_group_tests_name("one loop", tests, NULL, NULL);
+    fixture_loops = 3;
+    return failed + cmocka_run_group_tests_name("three loops", tests, NULL, NULL);
 }

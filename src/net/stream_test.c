@@ -344,5 +344,8 @@ int main(void)
         cmocka_unit_test(cuts_off_at_the_end_of_the_grace),
         cmocka_unit_test(tells_streams_to_end),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    fixture_loops = 1;
+    const int failed = cmocka_run_group_tests_name("one loop", tests, NULL, NULL);
+    fixture_loops = 3;
+    return failed + cmocka_run_group_tests_name("three loops", tests, NULL, NULL);
 }

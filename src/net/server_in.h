@@ -1,0 +1,23 @@
+/* The inside of the server: what its loops share. Everything here is set before they run, or says
+ * by itself how it is shared. */
+#ifndef NET_SERVER_IN_H
+#define NET_SERVER_IN_H
+
+#include "net/door.h"
+#include "net/server.h"
+#include "net/slots.h"
+
+struct net_server {
+    struct net_limits limits;
+    struct net_callbacks callbacks;
+    char address[ENDPOINT_TEXT];
+    struct door doors[DOORS];
+    atomic_int open; /* loops that may still accept; the last one closes the doors */
+    struct slots slots;
+    atomic_int streams;
+    _Atomic int64_t stop_at_us; /* INT64_MAX: nobody said stop */
+    int loop_count;
+    struct loop *loops;
+};
+
+#endif
