@@ -102,8 +102,8 @@ static enum err root_get(struct req *r)
 
 #define PAGE(path_, handler_, summary_)                                                            \
     {                                                                                              \
-        METHOD_GET, (path_), .who = WHO_PUBLIC, .rate = RATE_PUBLIC, .raw = true,                  \
-                             .handler = (handler_), .summary = (summary_)                          \
+        METHOD_GET, (path_), .who = WHO_PUBLIC, .rate = RATE_PUBLIC, .lane = LANE_LOOP,            \
+                             .raw = true, .handler = (handler_), .summary = (summary_)             \
     }
 
 const struct route page_routes[] = {

@@ -37,6 +37,8 @@ CONF_INT(turn_threads,   "METACHAT_TURN_THREADS",   640, 1, 4096, "threads", 0, 
 CONF_INT(turn_queue,     "METACHAT_TURN_QUEUE",     256, 1, 100000, "requests", 0, "Turns that may wait for a thread; beyond: 503.")
 CONF_INT(upload_threads, "METACHAT_UPLOAD_THREADS", 4, 1, 256, "threads", 0, "Threads for uploads.")
 CONF_INT(upload_queue,   "METACHAT_UPLOAD_QUEUE",   64, 1, 100000, "requests", 0, "Uploads that may wait for a thread; beyond: 503.")
+CONF_INT(probe_threads,  "METACHAT_PROBE_THREADS",  2, 1, 16, "threads", 0, "Threads for health and metrics, so that these answer while all others are busy.")
+CONF_INT(probe_queue,    "METACHAT_PROBE_QUEUE",    64, 1, 10000, "requests", 0, "Health and metrics requests that may wait for a thread; beyond: 503.")
 CONF_INT(job_threads,    "METACHAT_JOB_THREADS",    8, 1, 256, "threads", 0, "Background jobs that may run at once.")
 
 CONF_SECTION("Secrets")

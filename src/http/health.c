@@ -136,15 +136,18 @@ static enum err get_openapi(struct req *r)
     return req_reply_raw(r, 200, "application/json; charset=utf-8", buf_view(&b));
 }
 
-#define PROBE .method = METHOD_GET, .who = WHO_PUBLIC, .rate = RATE_PROBE, .raw = true
+#define PROBE                                                                                      \
+    .method = METHOD_GET, .who = WHO_PUBLIC, .rate = RATE_PROBE, .lane = LANE_PROBE, .raw = true
+#define LIVE                                                                                       \
+    .method = METHOD_GET, .who = WHO_PUBLIC, .rate = RATE_PROBE, .lane = LANE_LOOP, .raw = true,   \
+    .handler = get_live, .summary = "Whether the process runs"
 
 const struct route http_system_routes[] = {
     {PROBE, .path = "/health", .handler = get_health, .summary = "Overall state"},
-    {PROBE, .path = "/health/live", .handler = get_live, .summary = "Whether the process runs"},
+    {LIVE, .path = "/health/live"},
     {PROBE, .path = "/health/ready", .handler = get_ready, .summary = "Whether it takes requests"},
     {PROBE, .path = "/api/v1/health", .handler = get_health, .summary = "Overall state"},
-    {PROBE, .path = "/api/v1/health/live", .handler = get_live,
-     .summary = "Whether the process runs"},
+    {LIVE, .path = "/api/v1/health/live"},
     {PROBE, .path = "/api/v1/health/ready", .handler = get_ready,
      .summary = "Whether it takes requests"},
     {PROBE, .path = "/metrics", .handler = get_metrics,

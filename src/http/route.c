@@ -44,7 +44,7 @@ const char *who_name(enum who w)
 
 const char *lane_name(enum lane l)
 {
-    static const char *const names[] = {"api", "turn", "upload", "none"};
+    static const char *const names[] = {"api", "turn", "upload", "probe", "loop"};
     return names[l];
 }
 
@@ -105,6 +105,10 @@ static const char *form_fault(const struct route *r)
     const bool reads = r->method == METHOD_GET;
     if (r->lane >= LANE_COUNT || !r->handler || !r->summary || !*r->summary) {
         return "lacks its lane, handler or summary";
+    }
+    const bool apart = r->lane == LANE_PROBE || r->lane == LANE_LOOP;
+    if (apart && (!reads || r->who != WHO_PUBLIC || !r->raw || r->query || r->streams)) {
+        return "is of the lane probe or loop, but is not a plain public page";
     }
     if (reads && (r->body || r->takes_multipart || r->creates)) {
         return "reads, but takes a body or creates";

@@ -21,6 +21,15 @@ static const struct field body_fields[] = {
     FIELD_END,
 };
 
+struct query {
+    struct str q;
+};
+
+static const struct field query_fields[] = {
+    FIELD_STR(struct query, q, .max = 9),
+    FIELD_END,
+};
+
 #define ROW(method_, path_)                                                                        \
     .method = METHOD_##method_, .path = (path_), .who = WHO_AGENT, .scope = "x:read",              \
     .rate = RATE_READ, .handler = nothing, .summary = "A row"
@@ -125,7 +134,18 @@ static void refuses_rows_that_cannot_be_served(void **state)
         {ROW(POST, "/a"), .body = body_fields},
         {ROW(GET, "/a"), ROUTE_QUERY(struct body, body_fields)},
         {ROW(GET, "/a"), .status = 404},
+        {ROW(GET, "/a"), .lane = LANE_PROBE, .raw = true},
+        {ROW(GET, "/a"), .lane = LANE_LOOP, .raw = true},
+        {ROW(GET, "/a"), .lane = LANE_LOOP},
+        {ROW(POST, "/a"), .lane = LANE_LOOP, .raw = true},
+        {ROW(GET, "/a"), .lane = LANE_LOOP, .raw = true, .streams = true},
+        {ROW(GET, "/a"), .lane = LANE_PROBE, .raw = true,
+         ROUTE_QUERY(struct query, query_fields)},
     };
+    for (size_t i = COUNT(bad) - 4; i < COUNT(bad); i++) {
+        bad[i].who = WHO_PUBLIC;
+        bad[i].scope = NULL;
+    }
     bad[1].who = WHO_UNSET;
     bad[2].rate = RATE_UNSET;
     bad[3].scope = NULL;

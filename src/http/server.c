@@ -72,12 +72,15 @@ static void on_request(void *arg, struct net_req *req)
 {
     struct http_server *s = arg;
     struct exchange *x = exchange_new(s, req);
+    const enum lane lane = x->req.route->lane;
     const enum err e = x->req.route->who == WHO_PUBLIC ? limit_address(x) : ERR_OK;
     if (e) {
         exchange_finish(x, e);
-    } else if (!pool_submit(s->lanes[x->req.route->lane], exchange_run, x)) {
-        exchange_finish(x, cx_fail(&x->req.cx, CODE_OVERLOADED, "the lane %s is full",
-                                   lane_name(x->req.route->lane)));
+    } else if (lane == LANE_LOOP) {
+        exchange_run(x);
+    } else if (!pool_submit(s->lanes[lane], exchange_run, x)) {
+        exchange_finish(
+            x, cx_fail(&x->req.cx, CODE_OVERLOADED, "the lane %s is full", lane_name(lane)));
     }
 }
 
@@ -133,7 +136,7 @@ static bool read_dates(struct http_server *s, struct buf *why)
 
 static void make_lanes(struct http_server *s)
 {
-    const struct pool_limits limits[LANE_COUNT] = {
+    const struct pool_limits limits[LANE_POOLS] = {
         [LANE_API] = {.name = "api",
                       .max_threads = (int)conf.api_threads,
                       .max_queue = (int)conf.api_queue},
@@ -143,8 +146,11 @@ static void make_lanes(struct http_server *s)
         [LANE_UPLOAD] = {.name = "upload",
                          .max_threads = (int)conf.upload_threads,
                          .max_queue = (int)conf.upload_queue},
+        [LANE_PROBE] = {.name = "probe",
+                        .max_threads = (int)conf.probe_threads,
+                        .max_queue = (int)conf.probe_queue},
     };
-    for (size_t i = 0; i < LANE_COUNT; i++) {
+    for (size_t i = 0; i < LANE_POOLS; i++) {
         s->lanes[i] = pool_new(&limits[i]);
     }
 }
@@ -255,7 +261,7 @@ static void finish_dropped(struct http_server *s)
 /* Handlers that run have deadlines of their own; after this none is running. */
 static void end_lanes(struct http_server *s)
 {
-    for (size_t i = 0; i < LANE_COUNT; i++) {
+    for (size_t i = 0; i < LANE_POOLS; i++) {
         pool_free(&s->lanes[i]);
     }
     finish_dropped(s);
@@ -264,7 +270,7 @@ static void end_lanes(struct http_server *s)
 void http_server_run(struct http_server *s)
 {
     net_server_run(s->net);
-    for (size_t i = 0; i < LANE_COUNT; i++) {
+    for (size_t i = 0; i < LANE_POOLS; i++) {
         int dropped = 0;
         (void)pool_drain(s->lanes[i], atomic_load(&s->stop_at_us), &dropped);
         if (dropped) {

@@ -34,7 +34,7 @@ struct http_server {
     struct http_config config;
     struct router *router;
     struct net_server *net;
-    struct pool *lanes[LANE_COUNT];
+    struct pool *lanes[LANE_POOLS];
     struct rate_store *rates;
     atomic_bool draining;
     _Atomic int64_t stop_at_us;

@@ -466,37 +466,77 @@ static void logs_one_line(void **state)
 
 /* --- servers of their own --- */
 
-static void a_full_lane_is_refused_at_once(void **state)
+static const char *const slow_heads[] = {
+    "GET /api/v1/slow HTTP/1.1\r\nHost: x\r\n" AUTH("reader"),
+    "GET /api/v1/slow/turn HTTP/1.1\r\nHost: x\r\n" AUTH("reader"),
+    "GET /api/v1/slow/upload HTTP/1.1\r\nHost: x\r\n" AUTH("reader"),
+};
+
+static void ask_until_refused(const char *head)
 {
-    (void)state;
-    enum { THREADS = 2, QUEUE = 1 };
-    conf.api_threads = THREADS;
-    conf.api_queue = QUEUE;
-    test_server_start();
-    test_hold(true);
-    int fds[THREADS + QUEUE];
-    for (int i = 0; i < THREADS + QUEUE; i++) {
-        fds[i] = test_connect();
-        test_send(fds[i], "GET /api/v1/slow HTTP/1.1\r\nHost: x\r\n" AUTH("reader") "\r\n");
-        if (i < THREADS) {
-            test_wait_slow(i + 1);
-        }
-    }
-    /* the waiting one has arrived when a later one on the same loop has been answered */
     do {
-        test_ask(&a, "GET /health/live HTTP/1.1\r\n", NULL);
+        const int fd = test_connect();
+        a.n = 0;
+        test_send(fd, head);
+        test_send(fd, "X-Request-Id: late\r\n\r\n");
+        (void)test_read_until(fd, &a, "\"requestId\":\"late\"");
+        (void)close(fd);
     } while (a.status == 200);
     assert_error(503, "OVERLOADED");
     assert_string_equal(test_header(&a, "Retry-After"), "1");
+}
+
+static void full_lanes_are_refused_at_once_and_health_answers(void **state)
+{
+    (void)state;
+    enum { THREADS = 2, QUEUE = 1, EACH = THREADS + QUEUE, ALL = 3 * EACH };
+    static const char *const probes[] = {"/health", "/health/live", "/health/ready", "/metrics",
+                                         "/page"};
+    conf.api_threads = conf.turn_threads = conf.upload_threads = THREADS;
+    conf.api_queue = conf.turn_queue = conf.upload_queue = QUEUE;
+    test_server_start();
+    test_hold(true);
+    int fds[ALL];
+    int running = 0;
+    for (int i = 0; i < ALL; i++) {
+        fds[i] = test_connect();
+        test_send(fds[i], slow_heads[i / EACH]);
+        test_send(fds[i], "\r\n");
+        if (i % EACH < THREADS) {
+            test_wait_slow(++running);
+        } else {
+            /* the loop takes them in the order of their coming, so the waiting one is in its queue
+             * when a later connection has been answered */
+            test_ask(&a, "GET /health/live HTTP/1.1\r\n", NULL);
+        }
+    }
+    for (size_t i = 0; i < COUNT(slow_heads); i++) {
+        ask_until_refused(slow_heads[i]);
+    }
+    for (size_t i = 0; i < COUNT(probes); i++) {
+        char head[64];
+        (void)snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\n", probes[i]);
+        test_ask(&a, head, NULL);
+        assert_int_equal(a.status, 200);
+    }
     test_hold(false);
-    for (int i = 0; i < THREADS + QUEUE; i++) {
+    for (int i = 0; i < ALL; i++) {
         a.n = 0;
         assert_true(test_read_until(fds[i], &a, "\"data\":null}"));
         (void)close(fds[i]);
     }
+    for (size_t i = 0; i < COUNT(slow_heads); i++) {
+        const int fd = test_connect();
+        a.n = 0;
+        test_send(fd, slow_heads[i]);
+        test_send(fd, "\r\n");
+        assert_true(test_read_until(fd, &a, "\"data\":null}"));
+        (void)close(fd);
+    }
     test_server_stop();
-    conf.api_threads = 64;
-    conf.api_queue = 1024;
+    conf.api_threads = conf.turn_threads = 64;
+    conf.upload_threads = 4;
+    conf.api_queue = conf.turn_queue = conf.upload_queue = 1024;
 }
 
 static void asks_for_https_when_it_has_it(void **state)
@@ -591,7 +631,7 @@ int main(void)
         cmocka_unit_test(logs_one_line),
     };
     const struct CMUnitTest lives[] = {
-        cmocka_unit_test(a_full_lane_is_refused_at_once),
+        cmocka_unit_test(full_lanes_are_refused_at_once_and_health_answers),
         cmocka_unit_test(asks_for_https_when_it_has_it),
         cmocka_unit_test(drains),
         cmocka_unit_test(drops_what_never_began),

@@ -174,13 +174,17 @@ static const struct route rows[] = {
     {ROW(POST, "/api/v1/files", VISITOR, upload), .scope = "things:write", .lane = LANE_UPLOAD,
      .takes_multipart = true, .reply = thing_fields},
     {ROW(GET, "/api/v1/slow", VIEWER, wait_released), .scope = "things:read"},
+    {ROW(GET, "/api/v1/slow/turn", VIEWER, wait_released), .scope = "things:read",
+     .lane = LANE_TURN},
+    {ROW(GET, "/api/v1/slow/upload", VIEWER, wait_released), .scope = "things:read",
+     .lane = LANE_UPLOAD},
     {ROW(GET, "/api/v1/boom", VIEWER, boom), .scope = "things:read"},
     {ROW(GET, "/api/v1/silent", VIEWER, silent), .scope = "things:read"},
     {ROW(POST, "/api/v1/rerun", VIEWER, rerun), .scope = "things:write",
      ROUTE_BODY(struct thing, thing_new_fields), .reply = thing_fields},
     {ROW(GET, "/api/v1/stream", VIEWER, stream), .scope = "*", .streams = true},
     {ROW(POST, "/api/v1/tenants", PLATFORM, delete_thing)},
-    {ROW(GET, "/page", PUBLIC, page), .raw = true},
+    {ROW(GET, "/page", PUBLIC, page), .raw = true, .lane = LANE_LOOP},
     ROUTE_END,
 };
 

@@ -24,6 +24,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What the last look at the schema found. */
+struct schema_verdict {
+    pthread_mutex_t lock; /* of the rest */
+    int64_t look_again_us;
+    bool ok;
+    char words[128];
+};
+
 struct runtime {
     struct app app;
     struct keyring *keys;
@@ -37,6 +45,7 @@ struct runtime {
     atomic_bool ending; /* the signals' thread is to leave */
     bool has_signals;
     bool running;
+    struct schema_verdict schema;
     int64_t started_us;
 };
 
@@ -135,20 +144,46 @@ static bool check_workers(void *arg, struct buf *detail)
     return alive;
 }
 
-static bool check_migrations(void *arg, struct buf *detail)
+/* Compares the schema with what the migrations make. False when it could not be read: then the
+ * verdict of before stands, and the database has a part of its own to say so. */
+static bool look_at_schema(struct runtime *rt, bool *ret_ok, struct buf *words)
 {
-    struct runtime *rt = arg;
     struct cx cx;
     struct db_migrate_status st = {};
     cx_begin(&cx, rt->app.db);
     cx_for_platform(&cx);
+    cx.deadline_us = clock_mono_us() + SECOND_US;
     const enum err e = db_migrate_status(&cx, &st);
-    buf_fmt(detail, "version %d, %d pending, %d unknown, %s", st.applied, st.pending, st.unknown,
-            e            ? "unreadable"
-            : st.drift.n ? "the schema differs"
-                         : "no drift");
-    const bool ok = !e && !st.pending && !st.unknown && !st.edited && !st.drift.n;
+    if (!e) {
+        *ret_ok = !st.pending && !st.unknown && !st.edited && !st.drift.n;
+        buf_reset(words);
+        buf_fmt(words, "version %d, %d pending, %d unknown, %s", st.applied, st.pending, st.unknown,
+                st.drift.n ? "the schema differs" : "no drift");
+    }
     cx_end(&cx);
+    return !e;
+}
+
+/* Only another program could change the schema while we run, and to look takes as long as to make
+ * it anew: a verdict stands for a minute, however often health is asked. Who comes while somebody
+ * looks hears the one before. */
+static bool check_migrations(void *arg, struct buf *detail)
+{
+    struct runtime *rt = arg;
+    struct schema_verdict *v = &rt->schema;
+    const int64_t now = clock_mono_us();
+    (void)pthread_mutex_lock(&v->lock);
+    const bool due = now >= v->look_again_us;
+    v->look_again_us = due ? now + MINUTE_US : v->look_again_us;
+    bool ok = v->ok;
+    buf_cstr(detail, v->words);
+    (void)pthread_mutex_unlock(&v->lock);
+    if (due && look_at_schema(rt, &ok, detail)) {
+        (void)pthread_mutex_lock(&v->lock);
+        v->ok = ok;
+        (void)snprintf(v->words, sizeof(v->words), STR_FMT, STR_ARG(buf_view(detail)));
+        (void)pthread_mutex_unlock(&v->lock);
+    }
     return ok;
 }
 
@@ -340,6 +375,8 @@ enum exit_code runtime_start(const struct runtime_options *options, struct runti
     struct runtime *rt = mem_new(struct runtime);
     rt->started_us = clock_mono_us();
     rt->runs_jobs = options->workers;
+    (void)pthread_mutex_init(&rt->schema.lock, NULL);
+    rt->schema.ok = true; /* else it does not start */
     enum exit_code code = check_outgoing();
     if (!code) {
         code = open_data(rt);
@@ -406,6 +443,7 @@ void runtime_free(struct runtime **rt)
     db_close(&p->app.db);
     auth_use_keyring(NULL);
     keyring_close(&p->keys);
+    (void)pthread_mutex_destroy(&p->schema.lock);
     mem_free(p);
     *rt = NULL;
 }
