@@ -23,6 +23,8 @@ CONF_INT(http_body_timeout_ms, "METACHAT_HTTP_BODY_TIMEOUT_MS", 30000, 100, 3600
 CONF_INT(http_idle_timeout_ms, "METACHAT_HTTP_IDLE_TIMEOUT_MS", 60000, 100, 3600000, "ms", 0, "How long an idle keep-alive connection stays open.")
 CONF_INT(http_write_timeout_ms, "METACHAT_HTTP_WRITE_TIMEOUT_MS", 30000, 100, 3600000, "ms", 0, "How long a client may leave our bytes unread.")
 CONF_INT(http_output_high_water, "METACHAT_HTTP_OUTPUT_HIGH_WATER", 262144, 4096, 67108864, "bytes", 0, "Unsent bytes of a stream at which its slow reader is closed.")
+CONF_STR(trusted_proxies,      "METACHAT_TRUSTED_PROXIES", "", 0, 4096, 0, "Reverse proxies whose word on a client's address counts, as a list of blocks: 10.0.0.5,fd00::/8; empty: none.")
+CONF_STR(forwarded_header,     "METACHAT_FORWARDED_HEADER", "X-Forwarded-For", 9, 15, 0, "The header that those proxies write it into: X-Forwarded-For or Forwarded. The other one is not looked at.")
 CONF_INT(drain_timeout_ms,     "METACHAT_DRAIN_TIMEOUT_MS",     25000, 0, 600000, "ms", 0, "How long a stop waits for running work.")
 CONF_INT(request_timeout_ms,   "METACHAT_REQUEST_TIMEOUT_MS",   30000, 100, 600000, "ms", 0, "Deadline of an ordinary request.")
 CONF_STR(unversioned_deprecated, "METACHAT_UNVERSIONED_DEPRECATED", "2026-11-20T00:00:00Z", 20, 35, 0, "Since when addresses without a version (/api/... instead of /api/v1/...) are deprecated.")

@@ -88,7 +88,8 @@ static enum err get_ready(struct req *r)
     return answer(r, state, r->is_operator ? buf_view(&parts) : STR(""));
 }
 
-/* Asked from this machine, and not by a proxy that stands in for somebody else. */
+/* Asked from this machine, and not by a proxy that stands in for somebody else: the connection's
+ * own address counts here, never one that a header tells. */
 static bool is_local(const struct req *r)
 {
     static const char *const forwarded[] = {
@@ -105,8 +106,13 @@ static bool is_local(const struct req *r)
             return false;
         }
     }
-    const struct str peer = rate_address_key(r->cx.arena, r->peer);
-    return str_starts(peer, STR("127.")) || str_is(r->peer, "::1");
+    static const struct cidr loopback[] = {
+        {{{[10] = 0xff, [11] = 0xff, [12] = 127}}, 96 + 8},
+        {{{[15] = 1}}, 128},
+    };
+    struct ip peer;
+    return ip_parse(net_req_peer(r->net), &peer) && !cidr_list_holds(&r->server->proxies, peer) &&
+           (cidr_holds(&loopback[0], peer) || cidr_holds(&loopback[1], peer));
 }
 
 static void set_gauges(struct http_server *s)

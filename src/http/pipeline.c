@@ -37,6 +37,25 @@ static struct str path_of(const char *target)
     return (struct str){target, strcspn(target, "?")};
 }
 
+/* Who asks: the connection's other end, or whom a listed proxy there stands for. */
+static void find_client(struct exchange *x, const struct net_req *net)
+{
+    const struct http_server *s = x->req.server;
+    struct forwarded_walk w = {.proxies = &s->proxies, .header = s->forwarded_header};
+    const struct str peer = str_sub(net_req_peer(net), 0, PEER_BYTES - 1);
+    if (ip_parse(peer, &w.hop) && cidr_list_holds(w.proxies, w.hop)) {
+        const char *name = forwarded_header_name(w.header);
+        size_t n = net_req_header_count(net, name);
+        while (n > 0 && forwarded_line(&w, net_req_header_nth(net, name, n - 1))) {
+            n--;
+        }
+        ip_text(w.hop, x->peer);
+    } else {
+        memcpy(x->peer, peer.p, peer.n);
+    }
+    x->req.peer = str_of(x->peer);
+}
+
 static void set_deadline(struct exchange *x)
 {
     const int64_t ms =
@@ -56,15 +75,13 @@ struct exchange *exchange_new(struct http_server *s, struct net_req *net)
     struct exchange *x = mem_new(struct exchange);
     struct req *r = &x->req;
     const struct str target = net_req_target(net);
-    const struct str peer = str_sub(net_req_peer(net), 0, PEER_BYTES - 1);
     cx_begin(&r->cx, s->config.db);
     x->began_us = clock_mono_us();
     x->target = mem_dup(target.p, target.n);
     x->head_only = str_is(net_req_method(net), "HEAD");
-    memcpy(x->peer, peer.p, peer.n);
     r->net = net;
     r->server = s;
-    r->peer = str_of(x->peer);
+    find_client(x, net);
     r->cx.request_id = request_id_of(r->cx.arena, net);
     must(router_find(s->router, net_req_method(net), path_of(x->target), &r->hit) == ROUTE_FOUND);
     r->route = r->hit.route;
@@ -86,13 +103,15 @@ static const char *principal_name(enum principal_kind k)
 }
 
 /* One line a request. What we refuse by design is no error: overload is a warning, the client's
- * faults are information. */
+ * faults are information. The address stands where it is what an operator would act on: refused
+ * credentials and limits. */
 static void log_request(struct exchange *x, enum err e, double seconds)
 {
     const struct cx *cx = &x->req.cx;
     const enum code code = code_seen(cx, e);
     const bool ours = e && code_info(code)->http_status >= 500;
     const bool busy = e && (code == CODE_OVERLOADED || code == CODE_SHUTTING_DOWN);
+    const bool by_address = e == ERR_UNAUTHENTICATED || e == ERR_LIMIT;
     const struct log_field fields[] = {
         LOG_CSTR("method", x->head_only ? "HEAD" : method_name(x->req.route->method)),
         LOG_CSTR("route", x->req.route->path),
@@ -101,9 +120,9 @@ static void log_request(struct exchange *x, enum err e, double seconds)
         LOG_I64("bytes", (int64_t)(x->stream == STREAM_NONE ? x->out.n : x->streamed_bytes)),
         LOG_CSTR("principal", principal_name(x->req.who.kind)),
         LOG_CSTR("code", e ? code_info(code)->name : ""),
-        LOG_CSTR("detail", cx->detail),
+        ours ? LOG_CSTR("detail", cx->detail) : LOG_STR("address", x->req.peer),
     };
-    const size_t count = ours ? COUNT(fields) : e ? COUNT(fields) - 1 : COUNT(fields) - 2;
+    const size_t count = ours || by_address ? COUNT(fields) : COUNT(fields) - (e ? 1 : 2);
     log_fields(cx,
                ours && !busy ? LOG_ERROR
                : busy        ? LOG_WARN

@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/mem.h"
+#include "net/cidr.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 
 enum { KEY_BYTES = 63, NONE = UINT32_MAX };
@@ -160,16 +160,16 @@ struct rate_verdict rate_take(struct rate_store *s, struct str key, int64_t per_
 
 struct str rate_address_key(struct arena *a, struct str peer)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct ip ip;
+    char text[IP_TEXT];
     const ptrdiff_t zone = str_find_char(peer, '%', 0);
-    const struct str text = str_dup(a, zone < 0 ? peer : str_sub(peer, 0, (size_t)zone));
-    uint8_t v6[16];
-    if (inet_pton(AF_INET6, text.p, v6) != 1) {
-        return text;
+    const struct str address = zone < 0 ? peer : str_sub(peer, 0, (size_t)zone);
+    if (!ip_parse(address, &ip)) {
+        return str_dup(a, address);
     }
-    if (memcmp(v6, mapped, sizeof(mapped)) == 0) {
-        return str_fmt(a, "%u.%u.%u.%u", v6[12], v6[13], v6[14], v6[15]);
+    if (ip_is_v4(ip)) {
+        ip_text(ip, text);
+        return str_dup(a, str_of(text));
     }
-    const struct str net = str_hex(a, v6, 8);
-    return str_fmt(a, STR_FMT "/64", STR_ARG(net));
+    return str_fmt(a, STR_FMT "/64", STR_ARG(str_hex(a, ip.b, 8)));
 }

@@ -52,7 +52,8 @@ struct req {
     struct str cursor;          /* of a list: opaque, decoded by req_cursor */
     bool wants_stream;          /* Accept: text/event-stream */
     bool is_operator;           /* the operator's token came, also on a public row */
-    struct str peer;            /* address that limits and logs go by */
+    struct str peer; /* address that limits and logs go by: of the client, as far as listed
+                        proxies tell it */
     bool answered;
 };
 

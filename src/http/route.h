@@ -29,10 +29,10 @@ enum who {
     WHO_PLATFORM, /* the operator of the installation: apart from the tenants' roles */
 };
 
-/* Where the handler runs. The first ones have threads and a bounded queue each; when one is full its
- * rows are refused, and the others go on. So that health answers whatever is full, its rows stand
- * apart: they are public, read, take no query and answer with bytes of their own, so that nothing
- * before the handler asks the database either. */
+/* Where the handler runs. The first ones have threads and a bounded queue each; when one is full
+ * its rows are refused, and the others go on. So that health answers whatever is full, its rows
+ * stand apart: they are public, read, take no query and answer with bytes of their own, so that
+ * nothing before the handler asks the database either. */
 enum lane {
     LANE_API,
     LANE_TURN,

@@ -139,8 +139,7 @@ static void refuses_rows_that_cannot_be_served(void **state)
         {ROW(GET, "/a"), .lane = LANE_LOOP},
         {ROW(POST, "/a"), .lane = LANE_LOOP, .raw = true},
         {ROW(GET, "/a"), .lane = LANE_LOOP, .raw = true, .streams = true},
-        {ROW(GET, "/a"), .lane = LANE_PROBE, .raw = true,
-         ROUTE_QUERY(struct query, query_fields)},
+        {ROW(GET, "/a"), .lane = LANE_PROBE, .raw = true, ROUTE_QUERY(struct query, query_fields)},
     };
     for (size_t i = COUNT(bad) - 4; i < COUNT(bad); i++) {
         bad[i].who = WHO_PUBLIC;

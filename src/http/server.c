@@ -134,6 +134,28 @@ static bool read_dates(struct http_server *s, struct buf *why)
     return true;
 }
 
+static bool read_proxies(struct http_server *s, struct buf *why)
+{
+    struct str bad;
+    if (!cidr_list_parse(str_of(conf.trusted_proxies), &s->proxies, &bad)) {
+        buf_fmt(why, "METACHAT_TRUSTED_PROXIES: '" STR_FMT "' is not a network like 10.1.0.0/16.",
+                STR_ARG(bad));
+        return false;
+    }
+    if (!forwarded_header_parse(str_of(conf.forwarded_header), &s->forwarded_header)) {
+        buf_fmt(why, "METACHAT_FORWARDED_HEADER must be X-Forwarded-For or Forwarded, is '%s'.",
+                conf.forwarded_header);
+        return false;
+    }
+    return true;
+}
+
+bool http_server_is_proxy(const struct http_server *s, const struct sockaddr *peer)
+{
+    struct ip ip;
+    return ip_of(peer, &ip) && cidr_list_holds(&s->proxies, ip);
+}
+
 static void make_lanes(struct http_server *s)
 {
     const struct pool_limits limits[LANE_POOLS] = {
@@ -185,7 +207,7 @@ enum err http_server_new(const struct http_config *config, struct http_server **
     s->config = *config;
     (void)pthread_mutex_init(&s->lock, NULL);
     atomic_init(&s->stop_at_us, INT64_MAX);
-    if (!read_dates(s, why)) {
+    if (!read_dates(s, why) || !read_proxies(s, why)) {
         return ERR_INVALID;
     }
     fix_headers(s);

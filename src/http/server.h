@@ -9,6 +9,7 @@
 
 #include "base/pool.h"
 
+#include "http/forwarded.h"
 #include "http/rate.h"
 #include "http/req.h"
 
@@ -19,7 +20,7 @@ enum {
     MAX_HEADERS = 32,
     MAX_FIXED = 8,
     MAX_PARTS = 16,
-    PEER_BYTES = 64,
+    PEER_BYTES = IP_TEXT,
     REPLY_HEADERS = MAX_HEADERS + MAX_FIXED + 8,
 };
 
@@ -36,6 +37,8 @@ struct http_server {
     struct net_server *net;
     struct pool *lanes[LANE_POOLS];
     struct rate_store *rates;
+    struct cidr_list proxies;               /* whose word on a client's address counts */
+    enum forwarded_header forwarded_header; /* where they write it */
     atomic_bool draining;
     _Atomic int64_t stop_at_us;
     struct net_header fixed[MAX_FIXED]; /* on every answer */
@@ -155,6 +158,9 @@ struct str request_id_of(struct arena *a, const struct net_req *net);
 void stream_finish(struct exchange *x, enum err e);
 
 /* --- server.c --- */
+
+/* Whether a connection's other end is a listed proxy, which stands for many clients. Any thread. */
+bool http_server_is_proxy(const struct http_server *s, const struct sockaddr *peer);
 
 /* A label that lives as long as the process: "200". */
 const char *status_label(int status);

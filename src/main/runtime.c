@@ -290,7 +290,7 @@ static enum exit_code start_http(struct runtime *rt, const char *listen)
     mem_wipe(config.cursor_secret, sizeof(config.cursor_secret));
     if (e) {
         complain(STR_FMT, STR_ARG(buf_view(&why)));
-        return e == ERR_CONFLICT ? EXIT_IN_USE : EXIT_FAILED;
+        return e == ERR_CONFLICT ? EXIT_IN_USE : e == ERR_INVALID ? EXIT_CONFIG : EXIT_FAILED;
     }
     add_health(rt);
     return EXIT_OK;

@@ -75,15 +75,20 @@ struct str net_req_target(const struct net_req *r)
     return r->target;
 }
 
-struct str net_req_header(const struct net_req *r, const char *name)
+struct str net_req_header_nth(const struct net_req *r, const char *name, size_t n)
 {
     const struct str wanted = str_of(name);
     for (size_t i = 0; i < r->header_count; i++) {
-        if (str_eq_nocase(r->headers[i].name, wanted)) {
+        if (str_eq_nocase(r->headers[i].name, wanted) && n-- == 0) {
             return r->headers[i].value;
         }
     }
     return STR("");
+}
+
+struct str net_req_header(const struct net_req *r, const char *name)
+{
+    return net_req_header_nth(r, name, 0);
 }
 
 size_t net_req_header_count(const struct net_req *r, const char *name)

@@ -115,6 +115,8 @@ struct str net_req_target(const struct net_req *r); /* as sent: path and query *
 struct str net_req_header(const struct net_req *r,
                           const char *name); /* first one, any case; empty text if absent */
 size_t net_req_header_count(const struct net_req *r, const char *name);
+/* The n-th one of the name, in the order of their coming; empty text if there are not so many. */
+struct str net_req_header_nth(const struct net_req *r, const char *name, size_t n);
 struct str net_req_body(const struct net_req *r);
 struct str net_req_peer(const struct net_req *r);    /* address without port */
 bool net_req_is_local(const struct net_req *r);      /* came by the Unix socket */
