@@ -30,6 +30,8 @@ CONF_INT(request_timeout_ms,   "METACHAT_REQUEST_TIMEOUT_MS",   30000, 100, 6000
 CONF_STR(unversioned_deprecated, "METACHAT_UNVERSIONED_DEPRECATED", "2026-11-20T00:00:00Z", 20, 35, 0, "Since when addresses without a version (/api/... instead of /api/v1/...) are deprecated.")
 CONF_STR(unversioned_sunset,   "METACHAT_UNVERSIONED_SUNSET",   "2027-05-20T00:00:00Z", 20, 35, 0, "When addresses without a version are announced to go.")
 CONF_INT(sse_heartbeat_ms,     "METACHAT_SSE_HEARTBEAT_MS",     20000, 10, 600000, "ms", 0, "Pause between two signs of life on an event stream.")
+CONF_INT(streams_max,          "METACHAT_STREAMS_MAX",         6000, 1, 1000000, "streams", 0, "Open streams in all (followers of events, streamed answers); beyond: 503. Fewer than METACHAT_HTTP_MAX_CONNECTIONS, so that requests find room beside them.")
+CONF_INT(streams_per_tenant,   "METACHAT_STREAMS_PER_TENANT",  2000, 1, 1000000, "streams", 0, "Open streams of one tenant; beyond: 429.")
 CONF_INT(follow_max_behind,    "METACHAT_FOLLOW_MAX_BEHIND",    10000, 1, 10000000, "events", 0, "A follower of events that is further behind is told to reload.")
 
 CONF_SECTION("Threads")

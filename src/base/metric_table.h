@@ -34,5 +34,6 @@ METRIC(LLM_TOKENS,        "llm_tokens_total",                 COUNTER,   "kind",
 METRIC(BREAKER_OPEN,      "breaker_open",                     GAUGE,     "dependency", "Dependencies of a kind to which calls are held back.")
 METRIC(KEY_CHECKS,        "key_checks_total",                 COUNTER,   "verdict", "API keys looked at.")
 METRIC(EVENTS,            "events_total",                     COUNTER,   NULL,      "Events stored.")
+METRIC(STREAMS_REFUSED,   "streams_refused_total",            COUNTER,   "limit",   "Streams refused because there were as many as all, or one tenant, may have.")
 METRIC(STREAMS,           "streams_open",                     GAUGE,     NULL,      "Open event streams.")
 // clang-format on

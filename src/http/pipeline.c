@@ -142,6 +142,7 @@ static void count_request(struct exchange *x, enum err e, double seconds)
 static void exchange_free(struct exchange *x)
 {
     list_remove(x->req.server, x);
+    stream_leave(x);
     buf_fini(&x->out);
     mem_free(x->target);
     mem_free(x->scopes);
@@ -175,7 +176,8 @@ static enum err admit(struct exchange *x)
 {
     TRY(cx_check(&x->req.cx));
     TRY(identify(x));
-    return x->req.route->who == WHO_PUBLIC ? ERR_OK : limit_principal(x);
+    TRY(x->req.route->who == WHO_PUBLIC ? ERR_OK : limit_principal(x));
+    return x->req.wants_stream ? stream_admit(x) : ERR_OK;
 }
 
 static enum err attempt(struct exchange *x)

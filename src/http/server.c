@@ -213,6 +213,7 @@ enum err http_server_new(const struct http_config *config, struct http_server **
     fix_headers(s);
     s->router = router_new(config->routes);
     s->rates = rate_store_memory((size_t)conf.rate_max_keys);
+    s->streams = places_new(conf.streams_max, conf.streams_per_tenant);
     make_lanes(s);
     const struct net_limits limits = net_limits();
     const struct net_callbacks callbacks = {
@@ -312,6 +313,7 @@ void http_server_free(struct http_server **server)
     end_lanes(s);
     net_server_free(&s->net);
     rate_store_free(&s->rates);
+    places_free(&s->streams);
     router_free(&s->router);
     (void)pthread_mutex_destroy(&s->lock);
     mem_free(s);

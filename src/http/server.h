@@ -10,6 +10,7 @@
 #include "base/pool.h"
 
 #include "http/forwarded.h"
+#include "http/places.h"
 #include "http/rate.h"
 #include "http/req.h"
 
@@ -37,6 +38,7 @@ struct http_server {
     struct net_server *net;
     struct pool *lanes[LANE_POOLS];
     struct rate_store *rates;
+    struct places *streams;                 /* by tenant */
     struct cidr_list proxies;               /* whose word on a client's address counts */
     enum forwarded_header forwarded_header; /* where they write it */
     atomic_bool draining;
@@ -71,6 +73,7 @@ struct exchange {
     struct rate_verdict verdict;
     enum rate_class limited_by;
 
+    bool has_place; /* for a stream, whether it has begun or not */
     enum stream_state stream;
     struct net_ref ref;
     size_t streamed_bytes;
@@ -153,6 +156,13 @@ size_t reply_headers(struct exchange *x, struct net_header ret[REPLY_HEADERS]);
 struct str request_id_of(struct arena *a, const struct net_req *net);
 
 /* --- stream.c --- */
+
+/* A place for the stream that is asked for, before the handler does anything. TOO_MANY_STREAMS or
+ * OVERLOADED when there is none. */
+enum err stream_admit(struct exchange *x);
+
+/* Gives the place back, unless a stream that was handed on has it. */
+void stream_leave(struct exchange *x);
 
 /* After the handler: ends an open stream, with an "error" frame when it failed. */
 void stream_finish(struct exchange *x, enum err e);

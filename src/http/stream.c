@@ -1,6 +1,9 @@
 /* Server-sent events (WHATWG HTML, "event streams"). While a worker writes, the drain leaves the
  * stream to it: a running answer may be told to its end. */
+#include "base/conf.h"
 #include "base/jw.h"
+#include "base/mem.h"
+#include "base/metric.h"
 
 #include "http/server.h"
 
@@ -23,6 +26,61 @@ void sse_frame(struct buf *out, const char *event, struct str id, struct str dat
     buf_char(out, '\n');
 }
 
+enum err stream_admit(struct exchange *x)
+{
+    struct cx *cx = &x->req.cx;
+    switch (places_take(x->req.server->streams, cx->tenant.v)) {
+    case PLACE_TAKEN:
+        x->has_place = true;
+        return ERR_OK;
+    case PLACE_NONE_LEFT_FOR:
+        metric_add(METRIC_STREAMS_REFUSED, "tenant", 1);
+        return cx_fail(cx, CODE_TOO_MANY_STREAMS, "the tenant has %" PRId64 " open streams",
+                       conf.streams_per_tenant);
+    case PLACE_NONE_LEFT:
+        break;
+    }
+    metric_add(METRIC_STREAMS_REFUSED, "all", 1);
+    return cx_fail(cx, CODE_OVERLOADED, "there are %" PRId64 " open streams", conf.streams_max);
+}
+
+void stream_leave(struct exchange *x)
+{
+    if (x->has_place) {
+        places_give(x->req.server->streams, x->req.cx.tenant.v);
+    }
+}
+
+/* The place of a stream that somebody else ends: it goes with the stream. */
+struct handed_on {
+    struct http_server *server;
+    struct uuid tenant;
+    struct net_stream_ops ops;
+};
+
+static void close_handed_on(void *arg)
+{
+    struct handed_on *h = arg;
+    h->ops.on_close(h->ops.arg);
+    places_give(h->server->streams, h->tenant);
+    mem_free(h);
+}
+
+static void drain_handed_on(void *arg)
+{
+    struct handed_on *h = arg;
+    h->ops.on_drain(h->ops.arg);
+}
+
+static struct net_stream_ops hand_on(struct exchange *x, const struct net_stream_ops *ops)
+{
+    must(x->has_place && ops->on_close);
+    struct handed_on *h = mem_new(struct handed_on);
+    *h = (struct handed_on){x->req.server, x->req.cx.tenant.v, *ops};
+    x->has_place = false;
+    return (struct net_stream_ops){h, close_handed_on, ops->on_drain ? drain_handed_on : NULL};
+}
+
 static void leave(void *arg)
 {
     (void)arg;
@@ -40,7 +98,7 @@ static void forget_request(struct exchange *x)
 static struct net_ref open_stream(struct exchange *x, const struct net_stream_ops *ops)
 {
     struct net_header headers[REPLY_HEADERS];
-    must(!x->req.answered && x->stream == STREAM_NONE && x->req.route->streams);
+    must(!x->req.answered && x->stream == STREAM_NONE && x->req.wants_stream);
     req_header(&x->req, "X-Accel-Buffering", STR("no"));
     req_header(&x->req, "Content-Type", STR("text/event-stream"));
     const size_t n = reply_headers(x, headers);
@@ -63,7 +121,8 @@ enum err req_sse_open(struct req *r)
 enum err req_sse_detach(struct req *r, const struct net_stream_ops *ops, struct net_ref *ret)
 {
     struct exchange *x = exchange_of(r);
-    *ret = open_stream(x, ops);
+    const struct net_stream_ops handed_on = hand_on(x, ops);
+    *ret = open_stream(x, &handed_on);
     x->stream = STREAM_DETACHED;
     return ERR_OK;
 }
