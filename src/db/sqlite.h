@@ -28,8 +28,6 @@ enum own_stmt {
     OWN_SAVEPOINT,
     OWN_RELEASE,
     OWN_UNDO, /* back to the savepoint, which stays */
-    OWN_FK_OFF,
-    OWN_FK_ON,
     OWN_COUNT
 };
 

@@ -24,8 +24,6 @@ static const char *const own_texts[OWN_COUNT] = {
     [OWN_SAVEPOINT] = "SAVEPOINT m",
     [OWN_RELEASE] = "RELEASE m",
     [OWN_UNDO] = "ROLLBACK TO m",
-    [OWN_FK_OFF] = "PRAGMA foreign_keys = OFF",
-    [OWN_FK_ON] = "PRAGMA foreign_keys = ON",
 };
 
 static const char reader_settings[] = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; "

@@ -126,9 +126,6 @@ static void commit_batch(struct writer *w)
     if (b->dead && !sqlite3_get_autocommit(w->conn->sq)) {
         (void)sqlite_conn_own(w->conn, OWN_ROLLBACK);
     }
-    if (b->alone) {
-        (void)sqlite_conn_own(w->conn, OWN_FK_ON);
-    }
     b->durable = !b->dead;
     atomic_store(&w->healthy, b->durable);
     metric_add(b->durable ? METRIC_DB_COMMITS : METRIC_DB_BATCH_FAILED, NULL, 1);
@@ -156,6 +153,12 @@ static void end_turn(struct writer *w)
     hand_on(w);
 }
 
+/* A batch whose rollback failed too may have left its transaction behind. */
+static int clear_away(struct writer *w)
+{
+    return sqlite3_get_autocommit(w->conn->sq) ? SQLITE_OK : sqlite_conn_own(w->conn, OWN_ROLLBACK);
+}
+
 /* A lone member finds no batch open, so that the settings of its own can take effect. */
 static enum err open_batch(struct writer *w, struct cx *cx, bool alone)
 {
@@ -165,12 +168,11 @@ static enum err open_batch(struct writer *w, struct cx *cx, bool alone)
     if (w->batch) {
         return ERR_OK;
     }
-    if ((alone && sqlite_conn_own(w->conn, OWN_FK_OFF)) ||
-        sqlite_conn_own(w->conn, OWN_BEGIN_WRITE)) {
+    /* By call, not by statement, so that it cannot fail. */
+    (void)sqlite3_db_config(w->conn->sq, SQLITE_DBCONFIG_ENABLE_FKEY, (int)!alone, NULL);
+    if (clear_away(w) || sqlite_conn_own(w->conn, OWN_BEGIN_WRITE)) {
         atomic_store(&w->healthy, false);
-        const enum err e = sqlite_conn_fail(w->conn, cx);
-        (void)sqlite_conn_own(w->conn, OWN_FK_ON);
-        return e;
+        return sqlite_conn_fail(w->conn, cx);
     }
     w->batch = mem_new(struct batch);
     w->batch->alone = alone;

@@ -1,5 +1,5 @@
-/* Start: folder and lock → database → keys → migrations → leases of the last run freed, what a
- * crash left swept up → outgoing client, blobs → server (bound, not yet accepting) → hub, workers,
+/* Start: folder and lock → database, blobs → migrations → keys → leases of the last run freed, what a
+ * crash left swept up → outgoing client → server (bound, not yet accepting) → hub, workers,
  * cron → listening to commits. Stop: no new requests → requests in hand → jobs → hub → client →
  * database, the writer last. */
 #include "main/runtime.h"
@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "crypto/keyring.h"
+#include "domain/account/tenant.h"
 #include "domain/knowledge/document.h"
 #include "domain/ledger/event.h"
 #include "jobs/cron.h"
@@ -232,6 +233,24 @@ static enum exit_code sweep(struct cx *cx)
     return EXIT_OK;
 }
 
+/* Keys are made for an installation that holds nobody's secrets yet, and never again. */
+static enum exit_code open_keys(struct runtime *rt, struct cx *cx)
+{
+    SCOPED(buf_fini) struct buf why = buf_make(4 * KB);
+    struct tenant *tenants = NULL;
+    size_t count = 0;
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    if (db_begin_read(cx, &tx) ||
+        tenant_list(tx, (struct tenant_id){}, 1, &tenants, &count)) {
+        return complain_cx(cx);
+    }
+    if (keyring_open(data_path(cx->arena, "keys").p, count == 0, &rt->keys, &why)) {
+        complain(STR_FMT, STR_ARG(buf_view(&why)));
+        return EXIT_FAILED;
+    }
+    return EXIT_OK;
+}
+
 static enum exit_code prepare_database(struct runtime *rt, bool migrate)
 {
     struct cx cx;
@@ -239,25 +258,24 @@ static enum exit_code prepare_database(struct runtime *rt, bool migrate)
     cx_for_platform(&cx);
     enum exit_code code = check_schema(&cx, migrate);
     if (!code) {
+        code = open_keys(rt, &cx);
+    }
+    if (!code) {
         code = sweep(&cx);
     }
     cx_end(&cx);
     return code;
 }
 
-/* Keys are made only together with the database. */
 static enum exit_code open_data(struct runtime *rt)
 {
     SCOPED(arena_free) struct arena *a = arena_new();
     SCOPED(buf_fini) struct buf why = buf_make(4 * KB);
-    struct stat st;
-    const bool first = stat(data_path(a, "metachat.db").p, &st) != 0;
     const enum exit_code code = data_open(false, &rt->app.db);
     if (code) {
         return code;
     }
-    if (keyring_open(data_path(a, "keys").p, first, &rt->keys, &why) ||
-        blob_open(data_path(a, "blobs").p, &rt->app.blobs, &why)) {
+    if (blob_open(data_path(a, "blobs").p, &rt->app.blobs, &why)) {
         complain(STR_FMT, STR_ARG(buf_view(&why)));
         return EXIT_FAILED;
     }
