@@ -124,6 +124,14 @@ static void read_line(struct str line, const char *path, int number, struct buf 
     set(s, value, "file", faults);
 }
 
+static void read_lines(struct str rest, const char *path, struct buf *faults)
+{
+    struct str line;
+    for (int number = 1; str_split(&rest, '\n', &line); number++) {
+        read_line(line, path, number, faults);
+    }
+}
+
 static bool read_file(const char *path, bool must_exist, struct buf *faults)
 {
     FILE *f = fopen(path, "re");
@@ -149,11 +157,7 @@ static bool read_file(const char *path, bool must_exist, struct buf *faults)
         buf_fmt(faults, "%s: larger than 256 KB\n", path);
         return false;
     }
-    struct str rest = buf_view(&text);
-    struct str line;
-    for (int number = 1; str_split(&rest, '\n', &line); number++) {
-        read_line(line, path, number, faults);
-    }
+    read_lines(buf_view(&text), path, faults);
     return true;
 }
 
@@ -187,6 +191,33 @@ bool conf_load(const char *path, bool must_exist, struct buf *faults)
             set(&table[i], str_of(v), "environment", faults);
         }
     }
+    check_words(faults);
+    return faults->n == before;
+}
+
+static void set_default(struct setting *s)
+{
+    if (s->kind == SECTION || strcmp(s->origin, "default") == 0) {
+        return;
+    }
+    if (s->kind == TEXT) {
+        mem_free(*(char **)s->value);
+        *(const char **)s->value = s->def;
+    } else {
+        struct buf faults = buf_make(KB);
+        set(s, str_of(s->def), "default", &faults);
+        must(faults.n == 0);
+    }
+    s->origin = "default";
+}
+
+bool conf_load_text(struct str text, const char *name, struct buf *faults)
+{
+    const size_t before = faults->n;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        set_default(&table[i]);
+    }
+    read_lines(text, name, faults);
     check_words(faults);
     return faults->n == before;
 }
@@ -227,6 +258,17 @@ static void add_range(struct buf *out, const struct setting *s)
         buf_fmt(out, "%.0f to %.0f bytes", s->min, s->max);
     } else {
         buf_fmt(out, s->kind == WHOLE ? "%.0f to %.0f %s" : "%g to %g %s", s->min, s->max, s->unit);
+    }
+}
+
+void conf_each_set(void (*each)(void *arg, const char *var, struct str value), void *arg)
+{
+    for (size_t i = 0; i < COUNT(table); i++) {
+        SCOPED(buf_fini) struct buf value = buf_make(16 * KB);
+        if (table[i].kind != SECTION && strcmp(table[i].origin, "default") != 0) {
+            add_value(&value, &table[i]);
+            each(arg, table[i].var, buf_view(&value));
+        }
     }
 }
 

@@ -27,6 +27,14 @@ extern struct conf conf;
  * there is one. Start-up only. */
 bool conf_load(const char *path, bool must_exist, struct buf *faults);
 
+/* The same for a text alone: every setting goes back to its default first, and the environment
+ * is not asked. name stands in the faults. For a command that looks at a file of settings. */
+bool conf_load_text(struct str text, const char *name, struct buf *faults);
+
+/* Each setting that was set, in the order of the table; secrets are masked, and value is borrowed
+ * for the call. */
+void conf_each_set(void (*each)(void *arg, const char *var, struct str value), void *arg);
+
 /* What this process runs with: variable, value (secrets masked) and where it came from, a line
  * each. */
 void conf_print(struct buf *out);

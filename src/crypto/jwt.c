@@ -93,6 +93,12 @@ static enum err part_json(struct cx *cx, struct str part, json_t **ret)
     return ERR_OK;
 }
 
+static bool split(struct str token, struct str ret_parts[3])
+{
+    return str_split(&token, '.', &ret_parts[0]) && str_split(&token, '.', &ret_parts[1]) &&
+           str_split(&token, '.', &ret_parts[2]) && !token.p;
+}
+
 static bool get_id(const json_t *o, const char *name, struct uuid *ret)
 {
     return uuid_parse(json_get_str(o, name), ret) && !uuid_is_nil(*ret);
@@ -147,14 +153,12 @@ static enum err read_payload(struct cx *cx, const char *audience, struct str par
 enum err jwt_verify(struct cx *cx, const struct keyring *k, const char *audience, struct str token,
                     struct jwt_claims *ret)
 {
-    struct str rest = token;
     struct str parts[3];
     struct uuid key_id;
     uint8_t want[HASH_BYTES];
     uint8_t got[HASH_BYTES];
     size_t n = 0;
-    if (token.n > JWT_MAX_BYTES || !str_split(&rest, '.', &parts[0]) ||
-        !str_split(&rest, '.', &parts[1]) || !str_split(&rest, '.', &parts[2]) || rest.p) {
+    if (token.n > JWT_MAX_BYTES || !split(token, parts)) {
         return refuse(cx);
     }
     TRY(read_header(cx, parts[0], &key_id));
@@ -164,4 +168,36 @@ enum err jwt_verify(struct cx *cx, const struct keyring *k, const char *audience
         return refuse(cx);
     }
     return read_payload(cx, audience, parts[1], ret);
+}
+
+const char *jwt_form(struct cx *cx, struct str token, struct str *ret_header,
+                     struct str *ret_payload)
+{
+    struct str parts[3];
+    struct uuid key_id;
+    char mac[HASH_BYTES];
+    size_t n = 0;
+    json_t *header = NULL;
+    json_t *payload = NULL;
+    *ret_header = *ret_payload = STR("");
+    if (token.n > JWT_MAX_BYTES) {
+        return "it is longer than 4096 bytes";
+    }
+    if (!split(token, parts)) {
+        return "it does not have three parts with a dot between";
+    }
+    const bool header_ok = !part_json(cx, parts[0], &header);
+    const bool payload_ok = !part_json(cx, parts[1], &payload);
+    *ret_header = header_ok ? json_text(cx->arena, header) : STR("");
+    *ret_payload = payload_ok ? json_text(cx->arena, payload) : STR("");
+    if (!header_ok || !payload_ok) {
+        return header_ok ? "its payload is not a JSON object in base64url"
+                         : "its header is not a JSON object in base64url";
+    }
+    if (read_header(cx, parts[0], &key_id)) {
+        return "its header is not exactly alg HS256, typ JWT and a kid that is an id";
+    }
+    return base64_decode(BASE64_URL, parts[2], mac, sizeof(mac), &n) && n == sizeof(mac)
+               ? NULL
+               : "its signature is not 32 bytes in base64url";
 }

@@ -32,4 +32,10 @@ struct str jwt_sign(struct cx *cx, const struct keyring *k, const char *audience
 enum err jwt_verify(struct cx *cx, const struct keyring *k, const char *audience, struct str token,
                     struct jwt_claims *ret);
 
+/* What is wrong with a token's form, in a literal sentence; NULL when nothing is. Who signed it and
+ * what it claims is not looked at: for people who wonder about a token, never for trusting one.
+ * Header and payload are JSON in the arena, as far as they could be read; else empty. */
+const char *jwt_form(struct cx *cx, struct str token, struct str *ret_header,
+                     struct str *ret_payload);
+
 #endif

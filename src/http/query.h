@@ -1,4 +1,4 @@
-/* The query of an address: "a=b&c=d", percent-decoded and checked. Private to http/. */
+/* The query of an address: "a=b&c=d", percent-decoded and checked. For http/ and for probing. */
 #ifndef HTTP_QUERY_H
 #define HTTP_QUERY_H
 

@@ -1,0 +1,162 @@
+/* Probes of what goes out to the network and comes back: addresses and event streams. */
+#include "base/conf.h"
+#include "base/jw.h"
+#include "main/probe.h"
+#include "net/guard.h"
+#include "net/sse.h"
+
+#include <curl/curl.h>
+#include <netdb.h>
+
+/* One part of a URL as libcurl has it, which makes the connection; empty when there is none. */
+static struct str url_part(struct probe *p, CURLU *url, CURLUPart part)
+{
+    char *text = NULL;
+    if (curl_url_get(url, part, &text, CURLU_DEFAULT_PORT)) {
+        return STR("");
+    }
+    const struct str s = str_dup(p->cx.arena, str_of(text));
+    curl_free(text);
+    return s;
+}
+
+/* Why the guard says what it says, by asking again without the operator's exceptions. */
+static const char *reason_of(struct str address, bool allowed)
+{
+    struct str bad;
+    must(guard_set_exceptions(STR(""), &bad));
+    const bool is_public = guard_allows_text(address);
+    must(guard_set_exceptions(str_of(conf.outgoing_allow), &bad));
+    if (is_public) {
+        return "a public address";
+    }
+    return allowed ? "not public, but in METACHAT_OUTGOING_ALLOW"
+                   : "not a public address: private, loopback, link-local, reserved or mapped";
+}
+
+static void add_verdict(struct probe *p, struct str address, bool *all_allowed)
+{
+    const bool allowed = guard_allows_text(address);
+    *all_allowed = *all_allowed && allowed;
+    jw_open(&p->out, '{');
+    jw_member_str(&p->out, "address", address);
+    jw_member_bool(&p->out, "allowed", allowed);
+    jw_member_str(&p->out, "reason", str_of(reason_of(address, allowed)));
+    jw_close(&p->out, '}');
+}
+
+/* Each address of host; a name only with --resolve. */
+static enum err add_addresses(struct probe *p, struct str host, struct str port, bool *all_allowed)
+{
+    const bool resolve = p->options[PROBE_RESOLVE] != NULL;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = resolve ? 0 : AI_NUMERICHOST};
+    struct addrinfo *all = NULL;
+    char text[64];
+    jw_key(&p->out, "addresses");
+    jw_open(&p->out, '[');
+    const int e = getaddrinfo(host.p, port.p, &hints, &all);
+    for (const struct addrinfo *a = e ? NULL : all; a; a = a->ai_next) {
+        if (!getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST)) {
+            add_verdict(p, str_of(text), all_allowed);
+        }
+    }
+    jw_close(&p->out, ']');
+    if (!e) {
+        freeaddrinfo(all);
+    }
+    return e && resolve ? cx_fail(&p->cx, CODE_EXTERNAL_SERVICE_ERROR,
+                                  "the name has no address: %s", gai_strerror(e))
+                        : ERR_OK;
+}
+
+static enum err show_url(struct probe *p, CURLU *url)
+{
+    bool all_allowed = true;
+    struct str host = url_part(p, url, CURLUPART_HOST);
+    const struct str port = url_part(p, url, CURLUPART_PORT);
+    jw_member_str(&p->out, "url", url_part(p, url, CURLUPART_URL));
+    jw_member_str(&p->out, "scheme", url_part(p, url, CURLUPART_SCHEME));
+    jw_member_str(&p->out, "host", host);
+    jw_member_raw(&p->out, "port", port);
+    if (host.n > 2 && host.p[0] == '[') {
+        host = str_dup(p->cx.arena, str_sub(host, 1, host.n - 2));
+    }
+    TRY(add_addresses(p, host, port, &all_allowed));
+    return all_allowed ? ERR_OK
+                       : cx_fail(&p->cx, CODE_VALIDATION_ERROR,
+                                 "the address guard lets nobody connect to such an address");
+}
+
+static enum err probe_url(struct probe *p)
+{
+    const struct str text = probe_line(p);
+    if (!guard_url_ok(text)) {
+        return cx_fail(&p->cx, CODE_VALIDATION_ERROR,
+                       "must be an http or https URL with a host, without user and password");
+    }
+    CURLU *url = curl_url();
+    must(url);
+    const CURLUcode bad = curl_url_set(url, CURLUPART_URL, str_dup(p->cx.arena, text).p, 0);
+    const enum err e = bad ? cx_fail(&p->cx, CODE_VALIDATION_ERROR, "%s", curl_url_strerror(bad))
+                           : show_url(p, url);
+    curl_url_cleanup(url);
+    return e;
+}
+
+static enum err probe_networks(struct probe *p)
+{
+    struct str rest = probe_line(p);
+    struct str part;
+    if (!guard_set_exceptions(rest, &part)) {
+        return cx_fail(&p->cx, CODE_VALIDATION_ERROR,
+                       "'" STR_FMT "' is no network, or one too many", STR_ARG(part));
+    }
+    jw_key(&p->out, "networks");
+    jw_open(&p->out, '[');
+    while (rest.n && str_split(&rest, ',', &part)) {
+        jw_str(&p->out, str_trim(part));
+    }
+    jw_close(&p->out, ']');
+    return ERR_OK;
+}
+
+/* The events in their order; count is of all of them. */
+static enum sse_result add_events(struct probe *p, struct sse *s, int64_t *count)
+{
+    enum sse_result r;
+    struct str event;
+    struct str data;
+    while ((r = sse_next(s, p->input, &event, &data)) == SSE_EVENT) {
+        if ((*count)++ < PROBE_ITEMS) {
+            jw_open(&p->out, '{');
+            jw_member_str(&p->out, "event", event);
+            jw_member_str(&p->out, "data", data);
+            jw_close(&p->out, '}');
+        }
+    }
+    return r;
+}
+
+static enum err probe_sse(struct probe *p)
+{
+    SCOPED(sse_fini) struct sse s = sse_make((size_t)conf.llm_max_output);
+    int64_t count = 0;
+    jw_key(&p->out, "events");
+    jw_open(&p->out, '[');
+    const enum sse_result r = p->input.n ? add_events(p, &s, &count) : SSE_MORE;
+    jw_close(&p->out, ']');
+    jw_member_i64(&p->out, "count", count);
+    return r == SSE_TOO_LONG
+               ? cx_fail(&p->cx, CODE_PAYLOAD_TOO_LARGE, "an event has more than %" PRId64 " bytes",
+                         conf.llm_max_output)
+               : ERR_OK;
+}
+
+const struct probe_row probe_net_rows[] = {
+    {"url", "a URL that a tenant gives: its parts, and what the address guard says",
+     1 << PROBE_RESOLVE, probe_url},
+    {"networks", "a list of networks, as METACHAT_OUTGOING_ALLOW has it", 0, probe_networks},
+    {"sse", "a stream of server-sent events", 0, probe_sse},
+    {},
+};
