@@ -28,7 +28,7 @@ enum {
 struct probe {
     struct cx cx;
     struct str input;
-    struct str filename; /* last part of the path; empty for standard input */
+    struct str filename;        /* last part of the path; empty for standard input */
     const char *const *options; /* by enum probe_option; NULL: not given */
     struct buf out; /* members of the result; also those that were understood before a refusal */
     int status;     /* of a refusal, where it is not its code's own; else 0 */

@@ -343,7 +343,7 @@ test('more than the largest document is not read', async () => {
   const file = join(folder, 'large');
   await writeFile(file, Buffer.alloc((16 << 20) + 1, 0x61));
   for (const name of ['text', 'json', 'sse', 'terms', 'http-request']) {
-    const { code, stdout } = await probe([name, file]);
+    const { code, stdout } = await probe([name, file], '', { METACHAT_DOCUMENT_MAX_BYTES: '1048576' });
     assert.deepEqual([code, JSON.parse(stdout).code], [1, 'PAYLOAD_TOO_LARGE'], name);
   }
 });
