@@ -63,6 +63,7 @@ need_test() {
     program sqlite3 sqlite3
     program curl curl
     program shellcheck shellcheck
+    program slowhttptest slowhttptest
 }
 
 need_bench() {

@@ -8,7 +8,6 @@
 enum {
     BODY_STEP = 4096,                /* the body's timer starts anew after so many bytes */
     LINGER_BYTES = 16 * 1024 * 1024, /* read and dropped behind a last answer */
-    REQUEST_LINE = HEAD_MAX_TARGET + 64,
 };
 
 static bool parses(const struct conn *c)
@@ -90,7 +89,7 @@ static void begin_request(struct conn *c, struct str whole, bool more)
 static void await_head(struct conn *c, struct str so_far)
 {
     if (so_far.n > c->loop->server->limits.max_head ||
-        (so_far.n > REQUEST_LINE && str_find_char(so_far, '\n', 2) < 0)) {
+        (so_far.n > HEAD_MAX_LINE && str_find_char(so_far, '\n', 2) < 0)) {
         conn_refuse(c, head_too_long(so_far), 0, NULL);
         return;
     }

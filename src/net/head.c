@@ -58,7 +58,8 @@ static struct str without_leading_line(struct str s)
 
 struct refusal head_too_long(struct str so_far)
 {
-    if (str_find_char(without_leading_line(so_far), '\n', 0) < 0) {
+    const struct str line = str_sub(without_leading_line(so_far), 0, HEAD_MAX_LINE);
+    if (str_find_char(line, '\n', 0) < 0) {
         return (struct refusal){414, CODE_URI_TOO_LONG, "The request line is too long."};
     }
     return (struct refusal){431, CODE_HEADERS_TOO_LARGE, "The request's headers are too large."};

@@ -14,6 +14,7 @@
 enum {
     HEAD_MAX_HEADERS = 100,
     HEAD_MAX_TARGET = 8192,
+    HEAD_MAX_LINE = HEAD_MAX_TARGET + 64, /* bytes of a request line; what is longer is 414 */
 };
 
 /* All slices point into the bytes that were checked. */
@@ -38,8 +39,8 @@ enum head_scan {
  * far was looked, so that a head that trickles in is scanned once. */
 enum head_scan head_scan(struct str so_far, size_t *at, size_t *ret_size);
 
-/* What to refuse when a head without end has grown over its bound: 414 while still in the request
- * line, 431 after it. */
+/* What to refuse when a head has grown over its bound: 414 when its request line alone is too long,
+ * else 431. */
 struct refusal head_too_long(struct str so_far);
 
 /* Checks a whole head. ret is complete only when the refusal's status is 0. */

@@ -291,6 +291,7 @@ static void bounds_heads(void **state)
     } rows[] = {
         {"GET /", "", 100 * KB, 414},
         {"GET /", " HTTP/1.1\r\nHost: x\r\n\r\n", 9 * KB, 414},
+        {"GET /", " HTTP/1.1\r\nHost: x\r\n\r\n", 20 * KB, 414},
         {"GET / HTTP/1.1\r\nHost: x\r\nA: ", "", 100 * KB, 431},
         {"GET / HTTP/1.1\r\nHost: x\r\nA: ", "\r\n\r\n", 17 * KB, 431},
         {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: ", "\r\n\r\n", 15 * KB, 200},

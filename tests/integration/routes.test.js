@@ -17,7 +17,7 @@ let mc, rows, a, b, ofA, ofB, visitor, scopes;
 const keys = {}; // by scope: a key of A that holds only that one
 
 before(async () => {
-  mc = await Metachat.start(scope, { args: ['demo'], env: { METACHAT_OPERATOR_TOKEN: operatorToken } });
+  mc = await Metachat.start(scope, { args: ['demo'], env: { METACHAT_OPERATOR_TOKEN: operatorToken, METACHAT_RATE_AUTH_PER_MIN: '1000000' } });
   rows = await routeTable(mc);
   a = await mc.tenant('Probe A');
   b = await mc.tenant('Probe B');
@@ -100,6 +100,20 @@ test('credentials in every wrong form are 401', () =>
     const flipped = a.key.slice(0, -1) + (a.key.endsWith('a') ? 'b' : 'a');
     const forms = {
       'empty bearer': { authorization: 'Bearer ' },
+      'nothing': { authorization: '' },
+      'the scheme alone': { authorization: 'Bearer' },
+      'no token in words': { authorization: 'Bearer null' },
+      'undefined': { authorization: 'Bearer undefined' },
+      'zero': { authorization: 'Bearer 0' },
+      'true': { authorization: 'Bearer true' },
+      'empty brackets': { authorization: 'Bearer {}' },
+      'two tokens': { authorization: `Bearer ${a.key} ${a.key}` },
+      'a list of tokens': { authorization: `Bearer x, Bearer ${a.key}` },
+      'two headers': { authorization: [`Bearer ${flipped}`, `Bearer ${a.key}`] },
+      'two headers, one empty': { authorization: ['', `Bearer ${a.key}`] },
+      'only the prefix': bearer(a.key.slice(0, 16)),
+      'null as x-api-key': { 'x-api-key': 'null' },
+      'two x-api-keys': { 'x-api-key': [a.key, a.key] },
       'basic': { authorization: `Basic ${Buffer.from(`x:${a.key}`).toString('base64')}` },
       'no scheme': { authorization: a.key },
       'one sign wrong': bearer(flipped),
@@ -110,6 +124,12 @@ test('credentials in every wrong form are 401', () =>
       'unsigned token': bearer(`${visitor.split('.').slice(0, 2).join('.')}.`),
       'token without algorithm': bearer(`${Buffer.from('{"alg":"none"}').toString('base64url')}.${visitor.split('.')[1]}.`),
       'token with another signature': bearer(`${visitor.slice(0, -4)}AAAA`),
+      'a proxy\'s word for local': { 'x-forwarded-for': '127.0.0.1', forwarded: 'for=127.0.0.1;proto=https', 'x-real-ip': '127.0.0.1', 'x-client-ip': '::1', via: '1.1 localhost' },
+      'another address behind it': { 'x-original-url': '/health/live', 'x-rewrite-url': '/health/live', 'x-forwarded-prefix': '/health', 'x-forwarded-host': 'localhost', 'x-forwarded-path': '/health/live' },
+      'another host': { host: 'localhost' },
+      'another port': { host: '127.0.0.1:1' },
+      'another method in a header': { 'x-http-method-override': 'OPTIONS', 'x-http-method': 'HEAD', 'x-method-override': 'TRACE' },
+      'a key in other headers': { 'api-key': a.key, 'x-auth-token': a.key, 'x-access-token': a.key, 'proxy-authorization': `Bearer ${a.key}`, cookie: `authorization=Bearer ${a.key}` },
       'spoofed headers': { 'x-tenant-id': a.tenantId, 'x-forwarded-user': 'admin', 'x-original-url': '/health', cookie: `token=${a.key}` },
     };
     for (const row of guarded()) {
@@ -120,6 +140,11 @@ test('credentials in every wrong form are 401', () =>
     for (const row of guarded()) {
       const path = `${fill(row.path, ofA)}?api_key=${a.key}&token=${a.key}&access_token=${a.key}`;
       verdict.add(`${row.name}, key in the query`, errorFaults(await send(row, { token: null, path }), 401));
+      const body = { ...sample(row.body ?? { type: 'object', properties: {} }), apiKey: a.key, token: a.key, authorization: `Bearer ${a.key}` };
+      verdict.add(`${row.name}, key in the body`, errorFaults(await send(row, { token: null, body }), 401));
+      for (const origin of ['http://127.0.0.1:1', 'http://localhost', 'https://elsewhere.example', mc.url]) {
+        verdict.add(`${row.name} of ${origin}`, errorFaults(await send(row, { token: null, path: `${origin}${fill(row.path, ofA)}` }), 401));
+      }
     }
   }));
 
@@ -368,6 +393,9 @@ test('no spelling of a path is a way around', () =>
         `${path}/`, `/${path}`, `/${path.replaceAll('/', '//')}`, path.slice(0, last) + '//' + path.slice(last + 1), `${path}%2f`, `${path}/.`,
         `/.${path}`, `/health/..${path}`, `/health/%2e%2e${path}`, path.replace('/v1/', '/v1/./'), path.replace('/v1/', '/v1/x/../'), path.replace('/v1/', '/V1/'), path.toUpperCase(),
         path.replace('/api', '/%61pi'), path.replace('/api', '/Api'), `${path}%00`, `${path};x=1`, `${path}.json`, path.replaceAll('/', '\\'), `${path}%20`, `${path}#x`,
+        `${path}//`, `${path}%2F`, `${path}%252f`, path.replace('/api', '/%2561pi'), path.replace('/v1', '/%76%31'), path.replace('/v1/', '/v1%2f'), path.replace('/v1/', '/v1%c0%af'),
+        path.replace('/v1/', '/v1%e0%80%af'), path.replace('/v1/', '/v1%5c'), path.replace('/v1/', '/v1/%2e/'), `${path}/%2e%2e/x`, `${path}%09`, `${path}%0d%0aX-A: b`, `${path}%00.json`,
+        `/health/live/../..${path}`, `/health/live;${path}`, `/docs%2f..${path}`, `http://127.0.0.1/health/live/../..${path}`,
       ];
       for (const variant of variants) {
         const stranger = await exchange(mc.url, row.method, variant, {}).catch((error) => error);
