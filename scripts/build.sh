@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds into a folder: scripts/build.sh FOLDER [meson options…]
 # The unit tests are left out where cmocka is not installed (`make test` installs it), or by TESTS=false.
-# TARGET builds one target only. The program ends up as FOLDER/metachat.
+# TARGET builds one target only. The program ends up as FOLDER/metachat. A folder that was set up with
+# other options is set to these.
 set -eu
 folder=$1
 shift
@@ -15,6 +16,10 @@ if [ ! -f "$folder/build.ninja" ]; then
         exit 1
     }
     rm -f "$folder.log"
+    echo "$*" >"$folder/options"
+elif [ "$*" ] && [ "$*" != "$(cat "$folder/options" 2>/dev/null)" ]; then
+    meson configure "$folder" "$@"
+    echo "$*" >"$folder/options"
 elif [ "$tests" = true ] && ! grep -q '"name": "tests", "value": true' "$folder/meson-info/intro-buildoptions.json"; then
     meson configure "$folder" -Dtests=true
 fi

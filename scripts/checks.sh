@@ -11,6 +11,7 @@ check() { # name, command…
     if output=$("$@" 2>&1); then
         passed=$((passed + 1))
         echo "ok     $name"
+        [[ $output != note:* ]] || printf '%s\n' "$output"
     else
         failed=$((failed + 1))
         echo "FAILED $name"
@@ -28,16 +29,24 @@ sources() {
 
 mapfile -t c_files < <(sources)
 mapfile -t floor_files < <(find src -name '*.[ch]' | sort)
+mapfile -t program_files < <(find src -name '*.[ch]' ! -name '*_test.c' | sort)
 
 check "floors: nobody includes upward"      awk -f tools/floors.awk src/FLOORS "${floor_files[@]}"
 check "lint: the house's rules"             awk -f tools/lint.awk "${floor_files[@]}"
+# shows: DB-12
 check "sql: platform statements are the known" same tests/snap/platform_sql.txt awk -f tools/sql.awk "${floor_files[@]}"
+# shows: CONF-9
+check "no credential in a tracked file"     node scripts/secrets.js
 check "the checkers refuse planted breaches" tests/tools_test.sh
 check "format: clang-format changes nothing" clang-format --dry-run --Werror "${c_files[@]}"
 check "shell scripts"                       shellcheck scripts/*.sh tests/*.sh web/build.sh .ci/run
 check "demo: every expected fact is there"  node demo/check.js
+# shows: CONF-6
 check "metachat.env.example is up to date"  same metachat.env.example "$build/metachat" config example
 check "docs/configuration.md is up to date" same docs/configuration.md "$build/metachat" config docs
+# shows: TEST-14
+check "docs/requirements.md is up to date"  same docs/requirements.md node scripts/promises.js
+check "sizes of functions and files"        node scripts/sizes.js "${program_files[@]}"
 
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -57,6 +57,7 @@ need_test() {
     links '#include <stddef.h>
         int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n) { return p && n > 9; }' \
         'clang -fsanitize=fuzzer,address' clang libclang-rt-14-dev
+    [ -x "$(clang --print-prog-name=llvm-cov 2>/dev/null)" ] || lacks llvm-14
     program clang-format clang-format
     program clang-tidy clang-tidy
     program chromium chromium

@@ -7,8 +7,8 @@
 #
 # A suite is a line below: its name, its time limit in seconds, its command. Whatever the command
 # is, its last line of output must read "N passed, N failed"; a suite that says nothing of the kind,
-# or that ran no test, has failed. Its whole output is in build/test-logs/NAME.log, and the end of
-# it is shown when something failed.
+# or that ran no test, has failed. Its whole output is in build/test-logs/NAME.log; lines that begin
+# with "note: " are shown, and the end of it when something failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=${BUILD:-build}
@@ -28,6 +28,7 @@ suite() { # name, limit in seconds, command…
     [[ $counts ]] && read -r passed _ failed _ <<<"$counts"
     if ((status != 0 && failed == 0)) || ((passed + failed == 0)); then failed=$((failed + 1)); fi
     printf '%5d passed  %3d failed  %4d s\n' "$passed" "$failed" $((SECONDS - started))
+    sed -n 's/^note: /    /p' "$log"
     total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
     ((failed == 0)) || show_end "$name" "$status" "$limit"
 }
@@ -50,14 +51,20 @@ show_end() { # name, exit status, limit
     tail -n 60 "$logs/$1.log" | sed 's/^/    /'
 }
 
-node_tests() { # folder
-    echo node --test --test-reporter=./tests/lib/reporter.js "tests/$1"/*.test.js
+node_tests() { # folder, the files of it that are wanted (all)
+    local folder=$1 files=()
+    shift
+    # shellcheck disable=SC2206 # the name may be a star
+    for name in "${@:-*}"; do files+=("tests/$folder"/$name.test.js); done
+    echo node --test --test-reporter=./tests/lib/reporter.js "${files[@]}"
 }
 
 mkdir -p "$logs"
-prepare scripts/build_suites.sh "$build" "$build-asan"
-asan=(env "METACHAT_BIN=$build-asan/metachat")
+prepare scripts/build_suites.sh "$build" "$build-asan" "$build-tsan"
+asan=(env "METACHAT_BIN=$build-asan/metachat" "LLVM_PROFILE_FILE=$PWD/$build-asan/coverage/%2m.profraw")
+tsan=(env "METACHAT_BIN=$build-tsan/metachat" "TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp")
 export METACHAT_BIN=$build/metachat
+[[ $only != "  " || $mode == long ]] || rm -rf "$build-asan/coverage"
 
 # shellcheck disable=SC2046 # node_tests gives words
 if [[ $mode != long ]]; then
@@ -65,15 +72,20 @@ if [[ $mode != long ]]; then
     suite tidy         300 scripts/analyze.sh quick
     suite unit         300 scripts/unit.sh "$build"
     suite unit-asan    600 scripts/unit.sh "$build-asan"
+    suite unit-tsan    600 scripts/unit.sh "$build-tsan"
     suite harness       60 $(node_tests lib)
+    suite docs         120 $(node_tests docs)
     suite integration  600 $(node_tests integration)
     suite integration-asan 900 "${asan[@]}" $(node_tests integration)
+    suite integration-tsan 600 "${tsan[@]}" $(node_tests integration smoke chat)
+    suite coverage     120 scripts/coverage.sh "$build-asan"
     suite fault        300 env KILLS=10 $(node_tests fault)
     suite browser      300 $(node_tests browser)
     suite mutation     300 node tests/mutation/run.js 1
     suite fuzz         600 scripts/fuzz.sh 10
 else
     suite analyze     1200 scripts/analyze.sh
+    suite integration-tsan 1800 "${tsan[@]}" $(node_tests integration)
     suite fault       1200 env KILLS=50 $(node_tests fault)
     suite fault-asan  1200 "${asan[@]}" KILLS=10 $(node_tests fault)
     suite mutation     900 node tests/mutation/run.js

@@ -3,7 +3,8 @@
 # refused, by name; what is allowed must pass. Ends with "N passed, N failed".
 # shellcheck disable=SC2016 # the $1 below are SQL's
 set -uo pipefail
-tools=$(cd "$(dirname "$0")/../tools" && pwd) || exit
+root=$(cd "$(dirname "$0")/.." && pwd) || exit
+tools=$root/tools
 work=$(mktemp -d) || exit
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit
@@ -31,6 +32,7 @@ run() { # checker
     output=$(
         case $1 in
         floors) awk -f "$tools/floors.awk" FLOORS "$planted" 2>&1 ;;
+        secrets) node "$root/scripts/secrets.js" "$planted" 2>&1 ;;
         *) awk -f "$tools/$1.awk" "$planted" 2>&1 ;;
         esac
     )
@@ -92,6 +94,7 @@ refuses lint 'clock: clock_gettime' db/x.c <<<'    clock_gettime(CLOCK_REALTIME,
 refuses lint 'clock: time' db/x.c <<<'    now = time(NULL);'
 refuses lint 'clock: usleep' db/x_test.c <<<'    usleep(1);'
 passes lint base/clock.c <<<'    clock_gettime(CLOCK_REALTIME, &ts);'
+# shows: CONF-1
 refuses lint 'env: getenv' main/x.c <<<'    v = getenv("HOME");'
 passes lint base/conf.c <<<'    v = getenv("HOME");'
 refuses lint 'database: ' domain/ledger/x.c <<<'    sqlite3_step(s);'
@@ -209,6 +212,35 @@ static const struct db_stmt claim = {
 static const struct db_stmt own = {.sql = "SELECT 1 FROM k WHERE tenant_id = $1", .scope = DB_TENANT};
 END
 passes sql domain/a/x_test.c <<<'struct db_stmt a = DB_TENANT_SQL("SELECT id FROM keys");'
+
+# --- secrets: made up here, of parts, so that this file holds none ---
+
+signs=Zk3vQ9xW7bL2mT5rY8cN1pF6hJ4dG0sAeUiOqXwB # forty that look random
+header=$(printf '{"alg":"HS256","typ":"JWT"}' | base64 -w0 | tr -d =)
+claims=$(printf '{"sub":"somebody","exp":1}' | base64 -w0 | tr -d =)
+
+# shows: CONF-9
+refuses secrets 'src/a.pem:1: private key' a.pem <<<"-----BEGIN ""RSA PRIVATE KEY-----"
+refuses secrets 'src/a.pem:1: private key' a.pem <<<"-----BEGIN ""OPENSSH PRIVATE KEY-----"
+refuses secrets 'src/a.md:2: OpenAI or Anthropic key' a.md <<<$'first line\nuse '"sk""-${signs:0:32}"
+refuses secrets 'OpenAI or Anthropic key' a.md <<<"sk""-proj-$signs"
+refuses secrets 'OpenAI or Anthropic key' a.md <<<"sk""-ant-api03-$signs"
+refuses secrets 'AWS key' a.env <<<"AWS_KEY=AK""IAZK3VQ9XW7BL2MT5R"
+refuses secrets 'GitHub token' a.env <<<"gh""p_${signs:0:36}"
+refuses secrets 'Slack token' a.env <<<"xox""b-123456789012-${signs:0:24}"
+refuses secrets 'Meta (WhatsApp, Messenger) token' a.env <<<"EA""A$signs$signs"
+refuses secrets 'Stripe key' a.env <<<"sk_""live_${signs:0:24}"
+refuses secrets 'signed token' a.js <<<"'$header.$claims.$signs'"
+refuses secrets 'address with a password' a.env <<<"postgres://metachat:""Zk3vQ9xW7b@db/metachat"
+refuses secrets 'assigned secret' a.yml <<<"db_password"": $signs"
+refuses secrets 'metachat API key' a.md <<<"mc_li""ve_0000000000000000000000000000002C8GjS"
+
+passes secrets a.md <<<'METACHAT_OPENAI_API_KEY=sk-...'
+passes secrets a.md <<<"const secret = 'sk-secret-of-the-installation-4711';"
+passes secrets a.md <<<"mc_live_${signs:0:36}" # its checksum is wrong
+passes secrets a.js <<<"'$header.$claims.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'"
+passes secrets a.js <<<'const password = process.env.METACHAT_OPERATOR_TOKEN;'
+passes secrets a.js <<<'fetch(`http://user:${password}@host/`);'
 
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -113,6 +113,7 @@ static void the_environment_wins_over_the_file(void **state)
     says(&l, "METACHAT_SEARCH_MIN_COVERAGE=0.25  # file\n");
 }
 
+/* shows: CONF-2 */
 static void all_faults_are_listed_at_once_by_name(void **state)
 {
     (void)state;
@@ -146,6 +147,7 @@ static void all_faults_are_listed_at_once_by_name(void **state)
     says(&l, "METACHAT_API_THREADS=64  # default\n"); /* a fault changes nothing */
 }
 
+/* shows: CONF-10 */
 static void secrets_are_shown_to_nobody(void **state)
 {
     (void)state;

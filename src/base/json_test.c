@@ -106,6 +106,7 @@ static struct str nested(int depth, const char *open, const char *close)
     return s;
 }
 
+/* shows: RATE-8 */
 static void depth_is_bounded(void **state)
 {
     (void)state;

@@ -65,6 +65,7 @@ static void assert_text(const json_t *o, const char *key, const char *want)
     }
 }
 
+/* shows: OBS-2 */
 static void a_line_has_time_level_event_and_typed_fields(void **state)
 {
     (void)state;

@@ -22,6 +22,7 @@ static int end(void **state)
     return 0;
 }
 
+/* shows: AUTH-3 */
 static void a_new_key_verifies(void **state)
 {
     struct cx *cx = *state;

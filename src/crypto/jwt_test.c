@@ -99,6 +99,7 @@ static void refused(const char *name, const char *audience, struct str token)
     }
 }
 
+/* shows: AUTH-6 */
 static void it_expires_at_its_second(void **state)
 {
     (void)state;
@@ -111,6 +112,7 @@ static void it_expires_at_its_second(void **state)
     refused("expired", "chat", token);
 }
 
+/* shows: AUTH-6 */
 static void another_audience_or_ring_refuses(void **state)
 {
     (void)state;
@@ -233,6 +235,7 @@ static const struct {
              "\"" JTI "\",\"exp\":1900000000")},
 };
 
+/* shows: AUTH-6 */
 static void forged_headers_and_claims(void **state)
 {
     (void)state;
@@ -258,6 +261,7 @@ static void the_key_of_another_audience_and_a_great_token(void **state)
     refused("long", "chat", forge(header, long_one));
 }
 
+/* shows: AUTH-6 */
 static void any_changed_sign_is_refused(void **state)
 {
     (void)state;

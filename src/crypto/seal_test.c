@@ -58,6 +58,7 @@ static void what_was_sealed_opens(void **state)
     assert_int_equal(str_find(sealed(STR("plain to see")), STR("plain"), 0), -1);
 }
 
+/* shows: CONF-7 */
 static void any_changed_or_missing_byte_is_refused(void **state)
 {
     (void)state;
@@ -75,6 +76,7 @@ static void any_changed_or_missing_byte_is_refused(void **state)
     assert_true(str_is(plain, "untouched"));
 }
 
+/* shows: CONF-7 */
 static void a_moved_value_is_refused(void **state)
 {
     (void)state;
@@ -99,6 +101,7 @@ static void another_ring_does_not_open(void **state)
 }
 
 /* The ring gets a newer key beside the old: both kinds of values open, new ones use the newer. */
+/* shows: CONF-7 */
 static void rotation_keeps_old_values_open(void **state)
 {
     (void)state;

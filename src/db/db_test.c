@@ -144,6 +144,7 @@ static void many_rows_are_all_there(void **state)
 }
 
 /* Nothing runs outside of its scope, whatever the statement would do. */
+/* shows: TEN-3 */
 static void scopes_are_held(void **state)
 {
     static const struct {

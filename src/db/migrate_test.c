@@ -90,6 +90,7 @@ static void status_is(struct db_fixture *f, struct migration_list list,
     assert_string_equal(got.drift.n ? got.drift.p : "", drift);
 }
 
+/* shows: DB-14, TEST-8 */
 static void up_down_up_keeps_the_data(void **state)
 {
     struct db_fixture *f = *state;
@@ -132,6 +133,7 @@ static void foreign_keys_hold_again_afterwards(void **state)
     db_tx_close(&tx);
 }
 
+/* shows: DB-15 */
 static void a_failure_midway_leaves_the_old_state(void **state)
 {
     struct db_fixture *f = *state;
@@ -157,6 +159,7 @@ static void a_failure_midway_leaves_the_old_state(void **state)
     assert_int_equal(must_up(f, all), 2);
 }
 
+/* shows: DB-16 */
 static void an_edited_one_is_noticed(void **state)
 {
     struct db_fixture *f = *state;
@@ -188,6 +191,7 @@ static void a_newer_one_is_noticed_and_can_be_taken_back(void **state)
     status_is(f, two, (struct db_migrate_status){.known = 2, .applied = 2}, "");
 }
 
+/* shows: DB-17 */
 static void drift_has_names(void **state)
 {
     struct db_fixture *f = *state;
@@ -232,6 +236,7 @@ static struct str schema_of(struct cx *cx)
 }
 
 /* The program's own: all up, each back by one and up again, all down, all up. */
+/* shows: DB-14, TEST-8 */
 static void those_of_the_program_go_both_ways(void **state)
 {
     struct db_fixture *f = *state;

@@ -184,6 +184,7 @@ static void a_read_is_one_snapshot(void **state)
     assert_int_equal(db_int(&r, 0, 0), 1);
 }
 
+/* shows: RES-1 */
 static void readers_are_few(void **state)
 {
     struct db_fixture *f = *state;
@@ -249,6 +250,7 @@ static void *read_many(void *arg)
     return NULL;
 }
 
+/* shows: RES-1 */
 static void all_who_wait_get_a_reader(void **state)
 {
     struct db_fixture *f = *state;

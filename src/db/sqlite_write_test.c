@@ -406,6 +406,7 @@ static enum err insert_much(struct member *m, struct db_tx *tx)
     return db_exec(tx, &fill, DB_NO_ARGS, NULL);
 }
 
+/* shows: RES-6 */
 static void a_full_disk_is_a_database_error(void **state)
 {
     struct db_fixture *f = *state;
@@ -485,6 +486,7 @@ static void who_changed_nothing_waits_too(void **state)
 }
 
 /* Nobody is told OK while the sync is on its way. */
+/* shows: RES-12 */
 static void ok_comes_after_the_sync(void **state)
 {
     struct member m = {.f = *state, .n = 1, .work = insert};

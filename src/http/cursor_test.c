@@ -22,6 +22,7 @@ static void comes_back_as_it_was(void **state)
     arena_free(&a);
 }
 
+/* shows: API-11 */
 static void is_sealed(void **state)
 {
     (void)state;

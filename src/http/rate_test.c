@@ -35,6 +35,7 @@ static void a_whole_budget_then_one_at_a_time(void **state)
     assert_null(s);
 }
 
+/* shows: RATE-2 */
 static void keys_are_apart(void **state)
 {
     (void)state;
@@ -89,6 +90,7 @@ static void large_and_odd_figures(void **state)
     rate_store_free(&s);
 }
 
+/* shows: RATE-3 */
 static void groups_addresses(void **state)
 {
     (void)state;

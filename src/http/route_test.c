@@ -114,6 +114,7 @@ static void finds_rows(void **state)
     assert_null(r);
 }
 
+/* shows: TEN-2 */
 static void refuses_rows_that_cannot_be_served(void **state)
 {
     (void)state;

@@ -123,6 +123,7 @@ static const struct {
     {"GET /api/v1/silent HTTP/1.1\r\n" AUTH("reader"), NULL, 500, "INTERNAL_ERROR"},
 };
 
+/* shows: API-3 */
 static void refuses_in_one_form(void **state)
 {
     (void)state;
@@ -355,6 +356,7 @@ static bool check_part(void *arg, struct buf *detail)
     return part_ok;
 }
 
+/* shows: OBS-5 */
 static void health_tells_strangers_little(void **state)
 {
     (void)state;
@@ -432,6 +434,7 @@ static void limits_refused_credentials(void **state)
     conf.rate_auth_per_min = 600;
 }
 
+/* shows: RATE-2 */
 static void limits_addresses_of_the_anonymous(void **state)
 {
     (void)state;
@@ -445,6 +448,7 @@ static void limits_addresses_of_the_anonymous(void **state)
     assert_int_equal(a.status, 200);
 }
 
+/* shows: OBS-2 */
 static void logs_one_line(void **state)
 {
     (void)state;
@@ -486,6 +490,7 @@ static void ask_until_refused(const char *head)
     assert_string_equal(test_header(&a, "Retry-After"), "1");
 }
 
+/* shows: RES-2 */
 static void full_lanes_are_refused_at_once_and_health_answers(void **state)
 {
     (void)state;
@@ -561,6 +566,7 @@ static void asks_for_https_when_it_has_it(void **state)
     test_server_stop();
 }
 
+/* shows: RES-10 */
 static void drains(void **state)
 {
     (void)state;

@@ -71,6 +71,7 @@ static void run_round(int processes)
     }
 }
 
+/* shows: EVT-8 */
 static void one_of_many_runs_what_is_due(void **state)
 {
     (void)state;

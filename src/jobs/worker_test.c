@@ -190,6 +190,7 @@ static struct job_id add(const char *kind, const char *payload, uint8_t lane)
     return id;
 }
 
+/* shows: EVT-4 */
 static void jobs_are_done_once_and_told_once(void **state)
 {
     (void)state;
@@ -222,6 +223,7 @@ static void a_job_is_of_its_tenant(void **state)
     stop(MINUTE_US);
 }
 
+/* shows: EVT-4 */
 static void failures_end_in_a_death_that_is_told(void **state)
 {
     (void)state;
@@ -281,6 +283,7 @@ static void *open_gate_soon(void *arg)
     return NULL;
 }
 
+/* shows: RES-10 */
 static void the_drain_lets_finish(void **state)
 {
     (void)state;

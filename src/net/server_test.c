@@ -280,6 +280,7 @@ static void refuses_by_plan(void **state)
     (void)close(fd);
 }
 
+/* shows: RATE-8 */
 static void bounds_heads(void **state)
 {
     (void)state;
@@ -315,6 +316,7 @@ static void start_with(struct net_limits l)
     fixture_start(&f, &l);
 }
 
+/* shows: RATE-8 */
 static void ends_what_is_too_slow(void **state)
 {
     (void)state;

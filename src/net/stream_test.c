@@ -175,6 +175,7 @@ static void opens_for_nobody(void **state)
     assert_int_equal(f.closed_streams, 20);
 }
 
+/* shows: RT-4 */
 static void closes_a_slow_reader(void **state)
 {
     (void)state;

@@ -249,6 +249,7 @@ static void brings_one_type_only(void **state)
     client_close(&c);
 }
 
+/* shows: RT-5 */
 static void tells_the_late_to_reload(void **state)
 {
     (void)state;
@@ -427,6 +428,7 @@ static void a_follower_without_a_stream_is_no_loss(void **state)
     hub_unlock(hub);
 }
 
+/* shows: RES-10 */
 static void the_drain_ends_streams(void **state)
 {
     (void)state;

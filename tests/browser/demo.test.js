@@ -61,6 +61,7 @@ async function assertNoOverflow(page) {
   assert.deepEqual(wide, { scroll: 0, found: [] });
 }
 
+// shows: TEST-4
 test('a person asks, and sees the answer come in with its citations', async (t) => {
   const page = await open(t);
   assert.match(await page.title(), /Ask the shop/);
@@ -97,6 +98,7 @@ test('the answer streams: parts of it are seen before it is whole', async (t) =>
   for (const draft of drafts) assert.ok(whole.startsWith(draft.trimEnd()), draft);
 });
 
+// shows: TEST-4
 test('everything works by keyboard alone', async (t) => {
   const page = await open(t);
   const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
@@ -150,6 +152,7 @@ for (const { name, options } of [
   { name: 'on a narrow phone', options: { viewport: { width: 320, height: 568 } } },
   { name: 'on a phone in the dark', options: { viewport: { width: 390, height: 844 }, dark: true } },
 ]) {
+  // shows: TEST-4
   test(`${name}: nothing overflows, and everybody can use it`, async (t) => {
     const page = await open(t, '/demo', options);
     await assertAccessible(page);

@@ -146,10 +146,12 @@ async function assertKept(mc, { crowd, editor }) {
 async function throughout(t, mc, disk) {
   announce(mc);
   const shop = await furnished(mc);
+  // shows: RES-6
   await t.test('writes are refused, reads go on, health tells', async () => {
     disk.fill();
     await assertRefuses(mc, shop);
   });
+  // shows: RES-11
   await t.test('it heals without a restart', async () => {
     disk.free();
     await assertHealed(mc, shop);
@@ -158,6 +160,7 @@ async function throughout(t, mc, disk) {
   await t.test('again and again under load', async () => {
     load = await underLoad(mc, disk);
   });
+  // shows: RES-6
   await t.test('what was promised is there, and nothing is broken', () => assertKept(mc, load));
 }
 

@@ -94,6 +94,7 @@ async function retry() {
   }
 }
 
+// shows: TEST-12
 test(`${kills} kills under load`, { timeout: 1_100_000 }, async () => {
   for (let n = 0; n < kills; n++) {
     await (n % 5 === 3 ? killWhileStarting() : n % 5 === 4 ? killWhileStopping() : killWhileServing());
@@ -107,6 +108,7 @@ test('every answer was one of success, and the same when asked again', () => {
   assert.deepEqual(editors.flatMap((editor) => editor.faults), []);
 });
 
+// shows: EVT-4, DOC-3
 test('the jobs come to their end', { timeout: 120_000 }, async () => {
   await quiet(mc, { withinMs: 100_000 });
 });
@@ -121,10 +123,12 @@ test('every promised message has the reply that was given, through the API', asy
   }
 });
 
+// shows: RES-12, DOC-3
 test('every promised document is there and can be searched', async () => {
   for (const editor of editors) assert.deepEqual(await editor.wrongPages(), []);
 });
 
+// shows: RES-12, TEST-12
 test('nothing is lost, doubled or left behind', { timeout: 120_000 }, async (t) => {
   await mc.stop();
   await assertSound(mc);
@@ -145,6 +149,7 @@ test('nothing is lost, doubled or left behind', { timeout: 120_000 }, async (t) 
   t.diagnostic(`${all.length} messages, ${all.filter((s) => s.promised).length} promised, ${rows.length} stored`);
 });
 
+// shows: ASST-9
 test('every turn is rebuilt byte for byte', { timeout: 120_000 }, async () => {
   const { code, stdout, stderr } = await mc.run('replay', '--all');
   const other = stdout.split('\n').filter((line) => line && !line.includes('byte for byte'));

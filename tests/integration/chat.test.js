@@ -26,6 +26,7 @@ beforeEach(() => model.clear());
 
 const question = 'What does the lamp cost?';
 
+// shows: CONV-8
 test('the same clientMessageId, one after the other and at once, is one message with one answer', async () => {
   const before = model.requests.length;
   const send = () => shop.chat(question, { clientMessageId: 'same-20' });
@@ -39,6 +40,7 @@ test('the same clientMessageId, one after the other and at once, is one message 
   assert.equal((await shop.all(`/conversations/${atOnce[0].conversationId}/messages`)).length, 2);
 });
 
+// shows: CONV-8
 test('an Idempotency-Key makes one message, and another body is refused', async () => {
   const headers = { 'Idempotency-Key': 'chat-1' };
   const send = (message) => shop.post('/chat', { message }, { headers });
@@ -131,6 +133,7 @@ test('the history reaches the model, newest within its room', async () => {
   assert.equal(roles.at(-1), 'user');
 });
 
+// shows: ESC-2
 test('asking for a person hands over, tells the customer, and stays silent', async () => {
   const since = (await plain.all('/events')).at(-1)?.seq ?? 0;
   const answer = await plain.chat('I want to speak to a human, please.');
@@ -146,6 +149,7 @@ test('asking for a person hands over, tells the customer, and stays silent', asy
   assert.ok(!frames.some((f) => f.event === 'delta'));
 });
 
+// shows: ASST-13, ESC-2
 test('not knowing is said, and after some times in a row a person is asked', async () => {
   const since = (await plain.all('/events')).at(-1).seq;
   let conversationId;
@@ -193,6 +197,7 @@ test('customers are answered in their language', async () => {
   assert.equal(chosen.reply, replies.fr);
 });
 
+// shows: ASST-10
 test('a message has its limits', async () => {
   for (const message of ['', '   ', '\n\t', 'x'.repeat(8001), '😀'.repeat(8001)]) {
     const error = assertError(await plain.post('/chat', { message }), 400, 'VALIDATION_ERROR');
@@ -204,6 +209,7 @@ test('a message has its limits', async () => {
   assertError(await plain.post('/chat', { message: question, conversationId: '01900000-0000-7000-8000-000000000000' }), 404, 'CONVERSATION_NOT_FOUND');
 });
 
+// shows: ASST-10
 test('a faulty stream request is a plain error, no stream', async () => {
   const answer = await plain.post('/chat', { message: '' }, { headers: { Accept: 'text/event-stream' } });
   assertError(answer, 400, 'VALIDATION_ERROR');
@@ -219,6 +225,7 @@ for (const [what, behaviours] of Object.entries({
   'no JSON': [{ body: '<html>', type: 'text/html' }, { body: '<html>' }, { body: '<html>' }],
   'silent words': [{ answer: '' }, { answer: '' }, { answer: '' }],
 })) {
+  // shows: LLM-4
   test(`a model that is ${what} still leaves an honest answer, and the record says why`, async (t) => {
     // A breaker of its own: the failures of one test must not close the way for the next.
     const own = await Metachat.start(t, { env: { METACHAT_OPENAI_BASE_URL: model.url, METACHAT_OPENAI_API_KEY: 'sk-test', METACHAT_LLM_BACKOFF_MS: '1', METACHAT_LLM_BACKOFF_MAX_MS: '2' } });
@@ -236,6 +243,7 @@ for (const [what, behaviours] of Object.entries({
   });
 }
 
+// shows: ASST-2
 test('what the model cites and is not there is dropped', async () => {
   model.next({ answer: 'The lamp costs nine pounds. [1] The moon costs two. [7] "Invented words" [1]' });
   const answer = await shop.chat(question);
@@ -246,6 +254,7 @@ test('what the model cites and is not there is dropped', async () => {
   assert.doesNotMatch(answer.reply, /\[\d+\]/);
 });
 
+// shows: ASST-12
 test('a text in a document gives no orders', async () => {
   const tenant = await mc.tenant('Injection');
   await tenant.data('PUT', '/tenant/assistant', { provider: 'openai' });
@@ -257,6 +266,7 @@ test('a text in a document gives no orders', async () => {
   assert.match(JSON.stringify(messages), /IGNORE ALL RULES/);
 });
 
+// shows: AUTH-6
 test('a visitor is confined to the conversation of its token', async (t) => {
   const demo = await Metachat.start(t, { args: ['demo'] });
   const tokenOf = async () => /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await demo.api().get('//demo')).text)[0];
@@ -276,6 +286,7 @@ test('a visitor is confined to the conversation of its token', async (t) => {
   assert.equal(done.conversationId, mine.conversationId);
 });
 
+// shows: RATE-2
 test('the demo page is limited for each address', async (t) => {
   const demo = await Metachat.start(t, { args: ['demo'], env: { METACHAT_RATE_DEMO_PER_MIN: '3' } });
   const token = /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await demo.api().get('//demo')).text)[0];

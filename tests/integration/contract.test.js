@@ -33,6 +33,7 @@ function* inside(value, at = '#') {
   for (const [name, member] of Object.entries(value)) yield* inside(member, `${at}/${name.replaceAll('/', '~1')}`);
 }
 
+// shows: API-2
 test('it is an OpenAPI 3.1 document', () => {
   assert.equal(doc.openapi, '3.1.0');
   assert.ok(doc.info.title && doc.info.version);
@@ -97,6 +98,7 @@ test('every schema uses only what JSON Schema knows, and rightly', () => {
   }
 });
 
+// shows: API-2
 test('it holds every row of the route table, and nothing else', () => {
   const declared = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort();
   assert.deepEqual(declared, rows.map((row) => `${row.method} ${template(row.path)}`).sort());
@@ -124,6 +126,7 @@ test('the server hands out the same document, with its own address', async () =>
   assert.ok(Array.isArray(servers ?? []) && Array.isArray(mine ?? []));
 });
 
+// shows: TEST-9
 test('every route answers as its schema says', async () => {
   const verdict = new Verdict();
   const reads = rows.filter((row) => row.method === 'GET' && !row.raw);
@@ -151,6 +154,7 @@ const fitting = {
   'PATCH /api/v1/tenant': { timeZone: 'Europe/Berlin', language: 'de' },
 };
 
+// shows: API-3
 test('every error says one of the declared codes', async () => {
   const codes = resolve(doc, '#/components/schemas/Error').properties.error.properties.code.enum;
   assert.ok(codes.includes('VALIDATION_ERROR') && codes.includes('RATE_LIMITED'));
@@ -161,6 +165,7 @@ test('every error says one of the declared codes', async () => {
   }
 });
 
+// shows: TEST-9
 test('the check can fail', () => {
   assert.ok(operationOf(doc, 'GET', '/api/v1/tenant'));
   const wrong = contractFaults(doc, 'GET', '/api/v1/tenant', { status: 200, body: { success: true, data: { id: 'x' } } });

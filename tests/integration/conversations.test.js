@@ -28,6 +28,7 @@ test('opening finds what is there', async () => {
   assert.notEqual(other.body.data.id, id);
 });
 
+// shows: CONV-1
 test('50 first messages at once make one conversation', async () => {
   const tenant = await mc.tenant('Race');
   const answers = await Promise.all(Array.from({ length: 50 }, () => tenant.post('/conversations', { channelType: 'webchat', externalId: 'race', contact: { externalId: 'racer' } })));
@@ -37,6 +38,7 @@ test('50 first messages at once make one conversation', async () => {
   assert.equal((await tenant.all('/events?type=conversation.created')).length, 1);
 });
 
+// shows: CONV-1, CONV-8
 test('50 first chat messages with the same client id at once make one of everything', async () => {
   const tenant = await mc.tenant('Chat race');
   const answers = await Promise.all(Array.from({ length: 50 }, () => tenant.post('/chat', { message: 'Hello, is anybody there?', clientMessageId: 'first', contact: { externalId: 'racer' } })));
@@ -49,6 +51,7 @@ test('50 first chat messages with the same client id at once make one of everyth
   assert.equal((await tenant.all('/events?type=turn.completed')).length, 1);
 });
 
+// shows: CONV-5
 test('filters and words agree with what is there', async () => {
   const tenant = await mc.tenant('Filters');
   const made = [];
@@ -74,6 +77,7 @@ test('filters and words agree with what is there', async () => {
   assert.equal(await count('x'.replace('x', '')), 12);
 });
 
+// shows: CONV-4, API-11
 test('a walk over pages sees each row once, while new ones arrive', async () => {
   const tenant = await mc.tenant('Pages');
   const there = [];
@@ -92,6 +96,7 @@ test('a walk over pages sees each row once, while new ones arrive', async () => 
   assert.deepEqual(there.filter((id) => !seen.includes(id)), [], 'none left out');
 });
 
+// shows: CONV-4
 test('the page is exact at its end', async () => {
   const tenant = await mc.tenant('Exact');
   for (let n = 0; n < 4; n++) await open(tenant, `e-${n}`);
@@ -102,6 +107,7 @@ test('the page is exact at its end', async () => {
   assert.equal((await tenant.get(`/conversations?limit=3&cursor=${encodeURIComponent(three.page.next)}`)).body.data.length, 1);
 });
 
+// shows: API-11
 test('limits and cursors of every wrong kind are refused', async () => {
   const other = await mc.tenant('Other');
   for (const api of [shop, other]) for (let n = 0; n < 3; n++) await open(api, `limits-${n}`);
@@ -121,6 +127,7 @@ test('limits and cursors of every wrong kind are refused', async () => {
   await refuse(`/conversations/${id}/messages`, mine);
 });
 
+// shows: CONV-2
 test('what may be changed is changed, and told', async () => {
   const { id } = await open(shop, 'patch');
   const assignee = '01900000-0000-7000-8000-00000000000a';
@@ -139,6 +146,7 @@ test('what may be changed is changed, and told', async () => {
   assert.equal((await shop.all('/events')).length, before, 'what changes nothing is no event');
 });
 
+// shows: CONV-2
 test('closing has its time and its event, and a message reopens', async () => {
   const { conversationId: id } = await shop.chat('What does the lamp cost?');
   const closed = await shop.data('PATCH', `/conversations/${id}`, { status: 'closed' });
@@ -151,6 +159,7 @@ test('closing has its time and its event, and a message reopens', async () => {
   assert.deepEqual([open.status, open.closedAt], ['active', null]);
 });
 
+// shows: ESC-3
 test('a person takes over, writes, and gives back', async () => {
   const { conversationId: id } = await shop.chat('What does the lamp cost?');
   await shop.data('PATCH', `/conversations/${id}`, { status: 'assigned_human' });
@@ -176,6 +185,7 @@ test('an agent\'s message on a channel that is not connected says so', async () 
   assert.match(metadata.deliveryError, /not connected/);
 });
 
+// shows: CONV-8
 test('the same Idempotency-Key writes one message', async () => {
   const { id } = await open(shop, 'idem');
   const headers = { 'Idempotency-Key': 'agent-1' };
@@ -193,6 +203,7 @@ test('the same Idempotency-Key writes one message', async () => {
   }
 });
 
+// shows: CONV-4
 test('messages are walked newest first, each once', async () => {
   const { id } = await open(shop, 'walk');
   for (let n = 0; n < 25; n++) await shop.data('POST', `/conversations/${id}/messages`, { content: `m${n}` });
@@ -211,6 +222,7 @@ test('texts come back as they came', async () => {
   }
 });
 
+// shows: CONV-6
 test('the last message moves a conversation to the front', async () => {
   const tenant = await mc.tenant('Order');
   const [first] = [await open(tenant, 'one'), await open(tenant, 'two')];

@@ -32,6 +32,7 @@ function form(parts) {
   return body;
 }
 
+// shows: DOC-1, DOC-16
 test('the same text comes in by multipart and by JSON', async () => {
   const text = '# Lamps\n\nThe heron lamp costs nine pounds.\n';
   const byForm = await shop.post('/documents', form([['file', text, 'lamps.md', 'text/markdown'], ['metadata', '{"title":"Lamps","tags":"a, b"}']]));
@@ -52,6 +53,7 @@ test('the same text comes in by multipart and by JSON', async () => {
   assert.notEqual(byForm.body.data.id, byJson.body.data.id);
 });
 
+// shows: DOC-4, DOC-5
 test('text, Markdown and HTML are read, by name, by type and by content', async () => {
   const html = '<!doctype html><html><head><title>T</title><script>var secretword = "jackdawscript";</script><style>.jackdawstyle{}</style></head><body><h1>Prices</h1><p>The bittern &amp; co. costs 7&nbsp;pounds.</p><script>alert("jackdawscript")</script><!-- jackdawcomment --></body></html>';
   for (const [name, bytes, type, expected] of [
@@ -83,6 +85,7 @@ test('a list shows newest first, filters, and pages without doubles', async () =
   assert.deepEqual(await tenant.all('/documents?q=%25'), [], 'a percent sign is no wildcard');
 });
 
+// shows: DOC-10
 test('a replacement is all old or all new, while questions are asked', async () => {
   const page = (word) => Array.from({ length: 40 }, (_, i) => `## Part ${i}\n\nThe sandpiper service number ${i} costs ${word} pounds in every season of the year.\n`).join('\n');
   const { id } = await shop.addDocument('sandpiper.md', page('seven'));
@@ -114,6 +117,7 @@ test('a replacement is all old or all new, while questions are asked', async () 
   assert.equal(await value(mc, `SELECT count(DISTINCT version) FROM chunks WHERE document_id = ${hex(id)}`), 1);
 });
 
+// shows: DOC-10
 test('a new version that fails keeps the old one', async () => {
   const { id } = await shop.addDocument('kept.md', '# Kept\n\nThe dunlin costs six pounds.\n');
   const put = await shop.put(`/documents/${id}/content`, { name: 'kept.md', text: '   \n\n  \n' });
@@ -131,6 +135,7 @@ test('a new version that fails keeps the old one', async () => {
   assert.match((await find('What does the dunlin cost?'))[0].text, /six pounds/);
 });
 
+// shows: DOC-2, DOC-16
 test('stale, and read again', async () => {
   const { id } = await shop.addDocument('stale.md', '# Stale\n\nThe knot costs two pounds.\n');
   const marked = await shop.data('PATCH', `/documents/${id}`, { status: 'stale', reason: 'prices changed' });
@@ -146,6 +151,7 @@ test('stale, and read again', async () => {
   assert.match((await find('What does the knot cost?'))[0].text, /two pounds/);
 });
 
+// shows: DOC-7
 test('rename and metadata', async () => {
   const { id } = await shop.addDocument('before.md', '# Name\n\nThe ruff costs one pound.\n', { metadata: { title: 'Old', author: 'Ann' } });
   const changed = await shop.data('PATCH', `/documents/${id}`, { name: 'after.md', metadata: { title: 'New' } });
@@ -158,6 +164,7 @@ test('rename and metadata', async () => {
   }
 });
 
+// shows: DOC-14
 test('a deleted document is gone at once, and leaves nothing', async () => {
   const { id } = await shop.addDocument('gone.md', '# Gone\n\nThe whimbrel costs four pounds.\n');
   const whimbrels = async () => (await find('What does the whimbrel cost?')).filter((p) => p.text.includes('whimbrel'));
@@ -173,6 +180,7 @@ test('a deleted document is gone at once, and leaves nothing', async () => {
   assert.equal(await value(mc, `SELECT count(*) FROM chunks WHERE document_id = ${hex(id)}`), 0);
 });
 
+// shows: DOC-14
 test('a document that is deleted while it is read leaves no passage', async () => {
   const text = Array.from({ length: 4000 }, (_, i) => `## Part ${i}\n\nThe avocet number ${i} costs ${i} pounds.\n`).join('\n');
   for (let round = 0; round < 4; round++) {
@@ -185,6 +193,7 @@ test('a document that is deleted while it is read leaves no passage', async () =
   }
 });
 
+// shows: DOC-4, DOC-5, DOC-7
 test('files that are not what they say are refused, and nothing is kept of them', async () => {
   const before = (await shop.all('/documents')).length;
   const refused = [
@@ -212,6 +221,7 @@ test('files that are not what they say are refused, and nothing is kept of them'
   assert.equal((await shop.all('/documents')).length, before);
 });
 
+// shows: DOC-7
 test('path parts are taken off a name', async () => {
   for (const [name, stored] of [['../../etc/passwd.md', 'passwd.md'], ['C:\\Users\\me\\notes.md', 'notes.md'], ['/abs/olute.md', 'olute.md']]) {
     const answer = await shop.post('/documents', { name, text: 'The path page says hello there.' });
@@ -220,6 +230,7 @@ test('path parts are taken off a name', async () => {
   }
 });
 
+// shows: DOC-2
 test('what holds no text fails with its reason, and harms nobody', async () => {
   for (const [name, text] of [
     ['spaces.md', ' \n\t \n   \n'],
@@ -244,12 +255,14 @@ test('what holds no text fails with its reason, and harms nobody', async () => {
   assert.match((await find('What does the heron lamp cost?'))[0].text, /nine pounds/);
 });
 
+// shows: DOC-6
 test('what is over the limit is 413, by each way in', async () => {
   const big = 'a word '.repeat(Math.ceil((maxBytes + 10) / 7));
   assertError(await shop.post('/documents', form([['file', big, 'big.txt', 'text/plain']])), 413, 'PAYLOAD_TOO_LARGE');
   assertError(await shop.post('/documents', { name: 'big.txt', text: big }), 413, 'PAYLOAD_TOO_LARGE');
 });
 
+// shows: DOC-7
 test('forms that are no upload are refused', async () => {
   const text = 'hello there, this is a text';
   for (const [what, body] of Object.entries({
@@ -281,6 +294,7 @@ test('the same Idempotency-Key makes one document; with another body it is refus
   assertError(await shop.post('/documents', { ...body, name: 'twice.md' }, { headers }), 422, 'IDEMPOTENCY_MISMATCH');
 });
 
+// shows: DOC-9, RATE-2
 test('uploads have a rate for each tenant', async (t) => {
   const limited = await Metachat.start(t, { env: { METACHAT_RATE_UPLOAD_PER_MIN: '5' } });
   const [one, two] = [await limited.tenant('One'), await limited.tenant('Two')];
@@ -296,6 +310,7 @@ test('uploads have a rate for each tenant', async (t) => {
   assert.equal((await one.get('/documents')).status, 200, 'reading goes on');
 });
 
+// shows: DOC-1
 test('document add: good and bad files, beside a server and without one', async (t) => {
   const own = await Metachat.start(t);
   const tenant = await own.tenant('Files');

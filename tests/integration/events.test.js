@@ -27,6 +27,7 @@ async function make(api, n, prefix) {
   }
 }
 
+// shows: EVT-2
 test('every declared type is published and read, as a list and on the stream', async () => {
   const tenant = await mc.tenant('All types');
   const seen = new Set();
@@ -72,6 +73,7 @@ async function failTurn(tenant) {
   }
 }
 
+// shows: EVT-3
 test('numbers rise by one, and since, type and cursor choose', async () => {
   const tenant = await mc.tenant('Numbers');
   await make(tenant, 30, 'n');
@@ -99,6 +101,7 @@ test('a message, its turn and its reply come in order, with one request id', asy
   assert.equal(events.at(-1).data.turnId, turnId);
 });
 
+// shows: RT-5
 test('a follower that comes and goes sees all of 500 events once, in order', async () => {
   const tenant = await mc.tenant('Follow');
   await make(tenant, 50, 'before');
@@ -149,6 +152,7 @@ test('the stream filters by type, and the header wins over the query', async () 
   }
 });
 
+// shows: RT-5
 test('a follower far behind is told to reload', async (t) => {
   const own = await Metachat.start(t, { env: { METACHAT_FOLLOW_MAX_BEHIND: '10' } });
   const tenant = await own.tenant('Behind');

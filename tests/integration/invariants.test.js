@@ -23,6 +23,7 @@ before(async () => {
   await mc.stop();
 });
 
+// shows: RES-12
 test('a database at rest is sound', () => assertSound(mc));
 
 const breaches = [

@@ -24,6 +24,7 @@ before(async () => {
 const search = (api) => api.data('POST', '/search', { query: question, limit: 20 });
 const scoresOf = async (api) => JSON.stringify((await search(api)).passages.map((p) => [p.documentName, p.score, p.coverage, p.text]));
 
+// shows: TEN-7
 test("B's results are the same before and after A adds documents", async () => {
   const before = await scoresOf(b);
   assert.match(before, /forty pounds/);
@@ -33,6 +34,7 @@ test("B's results are the same before and after A adds documents", async () => {
   assert.match(await scoresOf(a), new RegExp(marker));
 });
 
+// shows: TEN-7
 test("A's results are the same before and after B adds and deletes documents", async () => {
   const before = await scoresOf(a);
   const added = [];
@@ -43,6 +45,7 @@ test("A's results are the same before and after B adds and deletes documents", a
   assert.equal(await scoresOf(a), before);
 });
 
+// shows: TEN-7, ASST-13
 test('a tenant without documents finds nothing and knows nothing', async () => {
   const { passages, known } = await search(c);
   assert.deepEqual(passages, []);
@@ -52,6 +55,7 @@ test('a tenant without documents finds nothing and knows nothing', async () => {
   assert.doesNotMatch(JSON.stringify(answer), /pounds/);
 });
 
+// shows: TEN-7
 test('the answer and the prompt of B hold nothing of A', async () => {
   const extractive = await b.chat(question);
   assert.match(extractive.reply, /forty pounds/);
@@ -65,6 +69,7 @@ test('the answer and the prompt of B hold nothing of A', async () => {
   for (const prompt of prompts) assert.doesNotMatch(prompt, new RegExp(`${marker}|${a.tenantId}|ninety`));
 });
 
+// shows: TEN-7
 test('the same external and client ids in two tenants are two things', async () => {
   const open = (api) => api.data('POST', '/conversations', { channelType: 'webchat', externalId: 'shared-id', contact: { externalId: 'user-1', name: `of ${api.tenantId}` } });
   const [ofA, ofB] = [await open(a), await open(b)];
@@ -81,6 +86,7 @@ test('the same external and client ids in two tenants are two things', async () 
   assert.notEqual(first.body.data.id, second.body.data.id);
 });
 
+// shows: TEN-8
 test('no list and no thing of B holds anything of A', async () => {
   const things = await furnish(b, 'harmless');
   const rows = (await routeTable(mc)).filter((row) => row.method === 'GET' && row.who !== 'public' && row.who !== 'platform');
@@ -95,6 +101,7 @@ test('no list and no thing of B holds anything of A', async () => {
   assert.ok(seen >= 8, `${seen} of ${rows.length} had something to show`);
 });
 
+// shows: TEN-8
 test('what B reads by ids of A is not there', async () => {
   const things = await furnish(a, `${marker}two`);
   for (const row of (await routeTable(mc)).filter((r) => kindsOf(r.path).length && r.who !== 'platform')) {
@@ -105,6 +112,7 @@ test('what B reads by ids of A is not there', async () => {
   }
 });
 
+// shows: API-11
 test('a cursor of A opens nothing in B', async () => {
   const { body } = await a.get('/documents?limit=1');
   const answer = await b.get(`/documents?limit=1&cursor=${encodeURIComponent(body.page.next)}`);
@@ -112,6 +120,7 @@ test('a cursor of A opens nothing in B', async () => {
   assert.equal(answer.body.error.code, 'INVALID_CURSOR');
 });
 
+// shows: TEN-10
 test("B's event stream brings B's events only, in both directions", async () => {
   const seen = [];
   const stop = new AbortController();
@@ -134,6 +143,7 @@ test("B's event stream brings B's events only, in both directions", async () => 
   assert.doesNotMatch(JSON.stringify(seen), new RegExp(`${marker}|${a.tenantId}`));
 });
 
+// shows: OBS-2
 test('no text of a document or a message is in the log, not even at its finest', async () => {
   await quiet(mc);
   assert.ok(mc.log.length > 50);

@@ -32,6 +32,7 @@ function run(args, env = {}, cwd = tmpdir()) {
   });
 }
 
+// shows: OBS-5, EVT-6
 test('a stranger sees the overall state, the operator the parts', async () => {
   const stranger = await mc.api().get('//health');
   assert.equal(stranger.status, 200);
@@ -48,6 +49,7 @@ test('a stranger sees the overall state, the operator the parts', async () => {
   assert.deepEqual((await mc.api('wrong-token').get('//health')).body, { status: 'ok' });
 });
 
+// shows: OBS-4
 test('metrics are the operator\'s, or those of a local peer without a proxy', async () => {
   const get = (headers) => exchange(mc.url, 'GET', '/metrics', { headers });
   assert.equal((await get({})).status, 200);
@@ -61,6 +63,7 @@ test('metrics are the operator\'s, or those of a local peer without a proxy', as
   }
 });
 
+// shows: OBS-4, RES-4
 test('the metrics are Prometheus text, and the required ones are there', async () => {
   await shop.chat('What does the lamp cost?');
   const answer = await operator.get('//metrics');
@@ -85,6 +88,7 @@ test('the metrics are Prometheus text, and the required ones are there', async (
   assert.doesNotMatch(answer.text, new RegExp(shop.tenantId));
 });
 
+// shows: OBS-1, ASST-10
 test('one request id goes from the edge to the turn, the model and back', async () => {
   await shop.data('PUT', '/tenant/assistant', { provider: 'openai' });
   const id = 'my-own.request_id-1';
@@ -101,6 +105,7 @@ test('one request id goes from the edge to the turn, the model and back', async 
   await shop.data('PUT', '/tenant/assistant', { provider: 'extractive' });
 });
 
+// shows: OBS-1
 test('a request id that could do harm is replaced, one that is missing is made', async () => {
   for (const given of [undefined, '', 'a b', 'x'.repeat(129), 'a"b', '../x', 'ä']) {
     const headers = given === undefined ? {} : { 'x-request-id': Buffer.from(given).toString('latin1') };
@@ -111,6 +116,7 @@ test('a request id that could do harm is replaced, one that is missing is made',
   }
 });
 
+// shows: RATE-2, RATE-7
 test('every limited answer shows its budget, and 429 says when to come again', async (t) => {
   const env = { METACHAT_RATE_READ_PER_MIN: '4', METACHAT_RATE_WRITE_PER_MIN: '3', METACHAT_RATE_PUBLIC_PER_MIN: '5', METACHAT_RATE_AUTH_PER_MIN: '4', METACHAT_RATE_TENANT_FACTOR: '2' };
   const own = await Metachat.start(t, { env });
@@ -139,6 +145,7 @@ test('every limited answer shows its budget, and 429 says when to come again', a
   assert.equal((await own.api().get('//health')).status, 200, 'probes are never limited');
 });
 
+// shows: CONF-2
 test('settings that are wrong are all named at once, with exit code 3', async (t) => {
   const env = { METACHAT_LISTEN: 'x', METACHAT_API_THREADS: '0', METACHAT_LOG_LEVEL: 'loud', METACHAT_HTTP_MAX_HEAD: '12k', METACHAT_SEARCH_MIN_COVERAGE: '2' };
   for (const command of [['config', 'check'], ['serve']]) {
@@ -154,6 +161,7 @@ test('settings that are wrong are all named at once, with exit code 3', async (t
   for (const form of [/metachat\.env:1:.*METACHAT_NO_SUCH_SETTING/, /metachat\.env:2:/, /METACHAT_API_QUEUE/]) assert.match(stderr, form);
 });
 
+// shows: CONF-10
 test('config print shows what holds and where from, and no secret', async (t) => {
   const folder = await scratchFolder(t);
   await writeFile(join(folder, 'metachat.env'), 'METACHAT_API_THREADS=7\nMETACHAT_OPENAI_API_KEY=sk-from-the-file\n');
@@ -163,6 +171,7 @@ test('config print shows what holds and where from, and no secret', async (t) =>
   assert.doesNotMatch(stdout, /sk-from-the-file|a-secret-from-outside/);
 });
 
+// shows: AUTH-7
 test('production wants what it needs', async () => {
   const { code, stderr } = await run(['config', 'check'], { METACHAT_ENV: 'production', METACHAT_OPERATOR_TOKEN: 'changeme' });
   assert.equal(code, 3);
@@ -220,6 +229,7 @@ test('a port that is taken is told', async (t) => {
   assert.match(stderr, new RegExp(String(mc.port)));
 });
 
+// shows: DB-17, TEST-8
 test('migrations: pending is refused with exit code 4; up, status and down', async (t) => {
   const folder = await scratchFolder(t);
   const env = { METACHAT_DATA: join(folder, 'data'), METACHAT_LISTEN: `127.0.0.1:${await freePort()}` };
@@ -258,6 +268,7 @@ test('a database without its keys refuses to start', async (t) => {
   }
 });
 
+// shows: RES-10
 test('a stop finishes the turn that runs, and tells that it is not ready', async (t) => {
   const own = await Metachat.start(t, { env: { METACHAT_OPENAI_BASE_URL: model.url, METACHAT_OPENAI_API_KEY: 'sk-test' } });
   const tenant = await own.tenant('Drain');
@@ -285,6 +296,7 @@ test('a stop finishes the turn that runs, and tells that it is not ready', async
   assert.equal((await tenant.all(`/conversations/${again.conversationId}/messages`)).length, 2);
 });
 
+// shows: RES-10
 test('a stop ends streams that only follow', async (t) => {
   const own = await Metachat.start(t);
   const tenant = await own.tenant('Followers');
@@ -317,6 +329,7 @@ test('demo --json prints one line, and the second start finds it all', async (t)
   assert.equal((await api.all(`/conversations/${conversationId}/messages`)).length, 2);
 });
 
+// shows: API-1
 test('old addresses without a version answer with their end announced', async () => {
   const answer = await exchange(mc.url, 'GET', '/api/tenant', { headers: { authorization: `Bearer ${shop.key}` } });
   assert.equal(answer.status, 200);

@@ -54,12 +54,14 @@ async function harmless(probes) {
   assert.deepEqual(mc.unannounced(), [], 'no line at error level');
 }
 
+// shows: TEN-2, AUTH-1
 test('the table of permissions is the one that was agreed on', async () => {
   const { stdout } = await mc.run('routes');
   const table = stdout.split('\n').map((line) => line.trim().split(/\s+/).slice(0, 6).join(' ')).join('\n');
   assert.equal(table, readFileSync(join(root, 'tests/snap/routes.txt'), 'utf8'));
 });
 
+// shows: AUTH-1
 test('what is open to everybody is listed, each with its reason', () => {
   const listed = readFileSync(join(root, 'tests/snap/public_routes.txt'), 'utf8').trim().split('\n').map((l) => l.split(' | '));
   const open = rows.filter((row) => row.who === 'public').map((row) => [row.name, row.who, row.rate]);
@@ -67,6 +69,7 @@ test('what is open to everybody is listed, each with its reason', () => {
   for (const [name, , , reason] of listed) assert.ok(reason?.length > 10, `${name} has a reason`);
 });
 
+// shows: TEN-2, RATE-5
 test('every row has a rate class, a lane and a role', () => {
   for (const row of rows) {
     assert.ok(row.rate && row.lane && row.who, row.name);
@@ -83,6 +86,7 @@ test('open routes answer a stranger', async () => {
   verdict.done();
 });
 
+// shows: AUTH-1, AUTH-12
 test('without credentials every other route says 401', () =>
   harmless(async (verdict) => {
     for (const row of guarded()) {
@@ -95,6 +99,7 @@ test('without credentials every other route says 401', () =>
     }
   }));
 
+// shows: AUTH-6, AUTH-12
 test('credentials in every wrong form are 401', () =>
   harmless(async (verdict) => {
     const flipped = a.key.slice(0, -1) + (a.key.endsWith('a') ? 'b' : 'a');
@@ -148,6 +153,7 @@ test('credentials in every wrong form are 401', () =>
     }
   }));
 
+// shows: AUTH-1
 test('a key with every scope but the right one is refused with 403', () =>
   harmless(async (verdict) => {
     for (const row of guarded()) {
@@ -169,6 +175,7 @@ test('a key with just the right scope comes in', () =>
     }
   }));
 
+// shows: AUTH-6, TEN-6
 test('a visitor reaches only what is a visitor\'s, the operator only what is the operator\'s', () =>
   harmless(async (verdict) => {
     for (const row of guarded()) {
@@ -179,6 +186,7 @@ test('a visitor reaches only what is a visitor\'s, the operator only what is the
     }
   }));
 
+// shows: TEN-13
 test('ids that are no ids are 400', () =>
   harmless(async (verdict) => {
     const garbage = ['x', '1', '..%2f', `${ofA.document}x`, ofA.document.replaceAll('-', ''), '0', 'null', "'or'1'='1", '-1', 'a'.repeat(300), '%00', '%ff'];
@@ -191,6 +199,7 @@ test('ids that are no ids are 400', () =>
     }
   }));
 
+// shows: TEN-8, TEN-13
 test('what belongs to another tenant is not there', () =>
   harmless(async (verdict) => {
     for (const row of guarded().filter((r) => r.path.includes(':') && r.who !== 'platform')) {
@@ -209,6 +218,7 @@ test('what belongs to another tenant is not there', () =>
     }
   }));
 
+// shows: TEN-1
 test('a tenant named in a query, a header or a body selects nothing', () =>
   harmless(async (verdict) => {
     for (const row of guarded().filter((r) => r.method === 'GET' && r.who !== 'platform')) {
@@ -227,6 +237,7 @@ test('a tenant named in a query, a header or a body selects nothing', () =>
     }
   }));
 
+// shows: TEN-13
 test('ids of nothing are 404', () =>
   harmless(async (verdict) => {
     const nothing = '01900000-0000-7000-8000-000000000000';
@@ -236,6 +247,7 @@ test('ids of nothing are 404', () =>
     }
   }));
 
+// shows: API-6, RATE-8
 test('bodies that are no JSON objects are 400', () =>
   harmless(async (verdict) => {
     const bodies = {
@@ -273,6 +285,7 @@ test('bodies that are no JSON objects are 400', () =>
     }
   }));
 
+// shows: API-5, TEST-10
 test('every field of every body refuses what does not fit, and is named', () =>
   harmless(async (verdict) => {
     for (const row of withBody()) {
@@ -290,6 +303,7 @@ test('every field of every body refuses what does not fit, and is named', () =>
     }
   }));
 
+// shows: API-5, API-11
 test('every query refuses what does not fit, and is named', () =>
   harmless(async (verdict) => {
     for (const row of guarded().filter((r) => r.method === 'GET' && !r.raw)) {
@@ -315,6 +329,7 @@ test('every query refuses what does not fit, and is named', () =>
     }
   }));
 
+// shows: API-6, RATE-8
 test('a body over the limit is 413, before it is read', () =>
   harmless(async (verdict) => {
     for (const row of guarded()) {
@@ -346,6 +361,7 @@ function rawFaults(text, status) {
   return errorFaults({ status: Number(head.split(' ')[1]), headers, text, body: parsed }, status);
 }
 
+// shows: API-6
 test('a body of another type is 415', () =>
   harmless(async (verdict) => {
     const types = ['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'application/json; charset=latin1', 'text/json', '', 'application/jsonx'];
@@ -358,6 +374,7 @@ test('a body of another type is 415', () =>
     }
   }));
 
+// shows: API-6, AUTH-12
 test('another method is 405 with Allow, and no header changes the method', () =>
   harmless(async (verdict) => {
     const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -384,6 +401,7 @@ test('another method is 405 with Allow, and no header changes the method', () =>
     }
   }));
 
+// shows: AUTH-12, API-6
 test('no spelling of a path is a way around', () =>
   harmless(async (verdict) => {
     for (const row of guarded()) {
@@ -413,12 +431,14 @@ test('no spelling of a path is a way around', () =>
     }
   }));
 
+// shows: CONF-11
 test('security headers stand on every answer that succeeds, too', async () => {
   const verdict = new Verdict();
   for (const row of rows.filter((r) => r.method === 'GET')) verdict.add(row.name, headFaults(await send(row)));
   verdict.done();
 });
 
+// shows: TEST-10
 test('both ends of what a field allows are taken', async () => {
   const verdict = new Verdict();
   const other = await mc.tenant('Probe C');

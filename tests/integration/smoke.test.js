@@ -14,6 +14,7 @@ before(async () => {
   shop = await mc.tenant('Smoke');
 });
 
+// shows: OBS-5
 test('probes answer a stranger with the overall state only', async () => {
   const stranger = mc.api();
   for (const path of ['//health', '/health', '//health/live', '//health/ready']) {
@@ -23,6 +24,7 @@ test('probes answer a stranger with the overall state only', async () => {
   }
 });
 
+// shows: DOC-1, DOC-2
 test('a document becomes ready and is found', async () => {
   const document = await shop.addDocument('hours.md', hours);
   assert.equal(document.status, 'ready', document.error);
@@ -32,6 +34,7 @@ test('a document becomes ready and is found', async () => {
   assert.equal(passages[0].documentId, document.id);
 });
 
+// shows: ASST-1, ASST-2
 test('a question is answered with a citation that is true', async () => {
   const answer = await shop.chat('When does the shop open on Saturday?');
   assert.match(answer.reply, /9:00/);
@@ -44,6 +47,7 @@ test('a question is answered with a citation that is true', async () => {
   assert.equal(answer.usage.provider, 'extractive');
 });
 
+// shows: ASST-2, ASST-13
 test('what the documents do not say is not answered', async () => {
   const answer = await shop.chat('Which insurance covers my spaceship?');
   assert.equal(answer.action, 'disclaimer');
@@ -58,6 +62,7 @@ test('the same answer streams', async () => {
   assert.equal(done.reply, text);
 });
 
+// shows: CONV-8
 test('sending a message again changes nothing', async () => {
   const message = { clientMessageId: 'smoke-1' };
   const first = await shop.chat('When does the shop close on Saturday?', message);
@@ -69,12 +74,14 @@ test('sending a message again changes nothing', async () => {
   assert.equal(messages.length, 2);
 });
 
+// shows: ASST-9
 test('every turn replays byte for byte', async () => {
   const { turnId } = await shop.chat('When does the shop open on Saturday?');
   const { code, stdout, stderr } = await mc.run('replay', turnId);
   assert.equal(code, 0, stdout + stderr);
 });
 
+// shows: RES-12, TEST-3
 test('everything is there after a stop, and after a kill', async () => {
   const before = await shop.chat('When does the shop open on Saturday?', { clientMessageId: 'kept' });
   assert.deepEqual(await mc.stop(), { code: 0, signal: null });

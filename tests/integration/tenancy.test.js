@@ -19,6 +19,7 @@ before(async () => {
 
 const makeKey = (api, scopes, more = {}) => api.post('/api-keys', { name: 'made', scopes, ...more });
 
+// shows: AUTH-3, AUTH-4
 test('a key is shown once, works at once, and is listed without its secret', async () => {
   const made = await makeKey(shop, 'search documents:read');
   assert.equal(made.status, 201);
@@ -34,6 +35,7 @@ test('a key is shown once, works at once, and is listed without its secret', asy
   assert.equal('apiKey' in row, false);
 });
 
+// shows: AUTH-4
 test('a revoked key fails at once, and stays so after a restart', async () => {
   const { apiKey, id } = (await makeKey(shop, 'search')).body.data;
   const user = shop.as(apiKey);
@@ -55,6 +57,7 @@ test('a key can revoke itself, and is then out', async () => {
   assertError(await makeKey(shop.as(apiKey), 'keys:write'), 401);
 });
 
+// shows: AUTH-4
 test('a key that has expired is refused', async () => {
   const soon = new Date(Date.now() + 1500).toISOString();
   const { apiKey } = (await makeKey(shop, 'search', { expiresAt: soon })).body.data;
@@ -96,6 +99,7 @@ test('a key comes in either header, and both must agree', async () => {
   assertError(await get({ Authorization: 'Bearer', 'X-Api-Key': shop.key }), 401);
 });
 
+// shows: AUTH-4, AUTH-8, OBS-2
 test('keys are in no file of the data folder and in no line of the log', async () => {
   const named = (await makeKey(shop, 'search')).body.data.apiKey;
   await shop.as(named).post('/search', { query: 'anything' });
@@ -113,6 +117,7 @@ test('keys are in no file of the data folder and in no line of the log', async (
   for (const secret of secrets) assert.equal(log.includes(secret), false);
 });
 
+// shows: AUTH-4
 test('a suspended tenant is shut out at once, and comes back as it was', async () => {
   const tenant = await mc.tenant('To suspend');
   await tenant.addDocument('kept.md', '# Kept\n\nThe kept lamp costs nine pounds.\n');
@@ -136,6 +141,7 @@ test('the operator lists, makes and reads tenants, page by page', async () => {
   assert.equal((await operator.data('GET', `/tenants/${made.id}`)).name, 'Made by the operator');
 });
 
+// shows: TEN-6, TEN-14
 test('the operator acts for a tenant by a token that is logged, and not otherwise', async () => {
   assertError(await operator.get('/documents'), 403, 'FORBIDDEN');
   const { token, expiresInSeconds } = await operator.data('POST', `/tenants/${shop.tenantId}/act`, { reason: 'looking at a complaint' });
@@ -158,6 +164,7 @@ test('a tenant changes its own name, language and time zone, and nothing foreign
   assert.equal((await shop.data('GET', '/tenant')).name, 'Umbenannt');
 });
 
+// shows: LLM-6, CONF-7
 test('the policy is versioned, bounded, and its key is write-only', async () => {
   const first = await shop.data('GET', '/tenant/assistant');
   const secret = 'sk-a-very-secret-model-key';

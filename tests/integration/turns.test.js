@@ -141,6 +141,7 @@ test('a reader that leaves does not end its turn', async () => {
   assert.equal(model.requests.length, 1);
 });
 
+// shows: ASST-1, ASST-3
 test('topK is how many passages a prompt has', async () => {
   const many = await newShop('Many');
   for (let n = 0; n < 8; n++) await many.addDocument(`hours-${n}.md`, `# Hours of branch ${n}\n\nOn Saturday branch ${n} of the shop opens at ${n + 4}:00.\n`);
@@ -164,6 +165,7 @@ test('the newest of the history is within its budget, and nothing older', async 
   assert.ok(!seen.includes('Message number 1'));
 });
 
+// shows: ESC-2
 test('after a hand-over the assistant stays silent until it is given back', async () => {
   const { conversationId, action, reply } = await shop.chat('I want to talk to a person');
   assert.equal(action, 'handover');
@@ -212,6 +214,7 @@ test('a disabled assistant is silent, and says why in the record', async () => {
   assert.equal(model.requests.length, 0);
 });
 
+// shows: ASST-2
 test('without retrieval no passage is in the prompt, and nothing is cited', async () => {
   await shop.data('PUT', '/tenant/assistant', { retrieval: false });
   const answer = await shop.chat(question);
@@ -221,6 +224,7 @@ test('without retrieval no passage is in the prompt, and nothing is cited', asyn
   await shop.data('PUT', '/tenant/assistant', { retrieval: true });
 });
 
+// shows: ESC-2
 test('after so many answers of not knowing in a row a person is asked', async () => {
   await shop.data('PUT', '/tenant/assistant', { unknownHandoverAfter: 2 });
   model.always({ answer: '[unknown]' });
@@ -231,6 +235,7 @@ test('after so many answers of not knowing in a row a person is asked', async ()
   await shop.data('PUT', '/tenant/assistant', { unknownHandoverAfter: 3 });
 });
 
+// shows: ASST-9
 test('a turn replays after its document was replaced', async () => {
   const document = await shop.addDocument('late.md', '# Sunday\n\nOn Sunday the shop opens at noon.\n');
   const answer = await shop.chat('When does the shop open on Sunday?');
@@ -263,6 +268,7 @@ test('after its document was deleted, replay says what is missing and shows noth
   assert.match(stdout, /no longer stored/);
 });
 
+// shows: LLM-2
 test('a turn ends within its deadline, whatever the provider does', async (t) => {
   const silent = await FakeOpenAI.start(t, { silent: true });
   const server = await Metachat.start(t, {
@@ -278,6 +284,7 @@ test('a turn ends within its deadline, whatever the provider does', async (t) =>
   assert.equal(answer.usage.provider, 'extractive');
 });
 
+// shows: ASST-9
 test('every turn of the file is rebuilt byte for byte, but those whose document is gone', async () => {
   const { stdout } = await mc.run('replay', '--all');
   const lines = stdout.trim().split('\n');

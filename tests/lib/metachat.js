@@ -19,7 +19,9 @@ import { waitFor } from './wait.js';
 export { binary, root };
 
 /* Only these of our own environment reach the program: a developer's settings must not. */
-const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS'];
+const inherited = [
+  'PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS', 'LLVM_PROFILE_FILE',
+];
 
 export class Metachat {
   #announced = [];

@@ -88,6 +88,7 @@ static void a_fresh_key_opens_its_tenant(void **state)
     }
 }
 
+/* shows: AUTH-4 */
 static void the_secret_is_nowhere(void **state)
 {
     (void)state;
@@ -132,6 +133,7 @@ static void a_key_with_anothers_prefix_is_refused(void **state)
     assert_int_equal(verify(a.secret, 0, NULL), ERR_UNAUTHENTICATED);
 }
 
+/* shows: AUTH-4 */
 static void a_revoked_key_fails_at_once(void **state)
 {
     (void)state;

@@ -138,6 +138,7 @@ static void hands_over_when_the_model_says_so(void **state)
 }
 
 /* ESC-1: better answers score higher. */
+/* shows: ESC-1 */
 static void orders_answers_by_confidence(void **state)
 {
     (void)state;
@@ -162,6 +163,7 @@ static void orders_answers_by_confidence(void **state)
 }
 
 /* Thresholds are the tenant's, each reachable, and none swallowed by another. */
+/* shows: ESC-1 */
 static void acts_by_the_tenants_thresholds(void **state)
 {
     (void)state;
@@ -205,6 +207,7 @@ static void hears_doubt_in_the_answers_language(void **state)
     assert_true(doubt < sure);
 }
 
+/* shows: ASST-2 */
 static void every_quote_is_the_stored_bytes(void **state)
 {
     (void)state;

@@ -59,6 +59,7 @@ static void answers_without_a_model(void **state)
     turn_replays();
 }
 
+/* shows: ASST-9 */
 static void reads_back_what_it_wrote(void **state)
 {
     (void)state;
@@ -311,6 +312,7 @@ static void drops_citations_that_are_not_true(void **state)
 }
 
 /* ASST-6: the turn still answers, and says what went wrong. */
+/* shows: ASST-6 */
 static void answers_when_the_search_fails(void **state)
 {
     (void)state;
@@ -329,6 +331,7 @@ static void answers_when_the_search_fails(void **state)
 }
 
 /* TEN-7: same question, same file name, another tenant. */
+/* shows: TEN-7 */
 static void keeps_tenants_apart(void **state)
 {
     (void)state;
@@ -357,6 +360,7 @@ static void keeps_tenants_apart(void **state)
     assert_int_equal(turn_replay(tx, t.id, &r), ERR_NOT_FOUND);
 }
 
+/* shows: ASST-12 */
 static void a_document_cannot_give_orders(void **state)
 {
     (void)state;

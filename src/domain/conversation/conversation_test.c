@@ -74,6 +74,7 @@ static void open_same(void *arg, int i)
     ids[i] = open_one(0, "same");
 }
 
+/* shows: CONV-1 */
 static void fifty_at_once_end_in_one(void **state)
 {
     (void)state;

@@ -107,6 +107,7 @@ static void send_copy(void *arg, int i)
     c->ids[i] = r.message.id.v;
 }
 
+/* shows: CONV-8 */
 static void copies_at_once_are_one(void **state)
 {
     (void)state;

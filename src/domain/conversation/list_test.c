@@ -73,6 +73,7 @@ static size_t walk(const char *status, const char *channel, const char *q, size_
     return total;
 }
 
+/* shows: CONV-4 */
 static void pages_see_each_row_once(void **state)
 {
     (void)state;
@@ -151,6 +152,7 @@ static struct str plan(struct cx *cx, const char *sql)
     return str_dup(cx->arena, buf_view(&b));
 }
 
+/* shows: CONV-4 */
 static void lists_are_served_by_an_index(void **state)
 {
     (void)state;

@@ -137,6 +137,7 @@ static const struct {
     {ERR_INVALID, "DELETE FROM contacts WHERE id = " ID_1},
 };
 
+/* shows: CONV-2, CONV-3, DB-1, DB-3, DB-4 */
 static void every_rule_refuses(void **state)
 {
     (void)state;
@@ -166,6 +167,7 @@ static void the_same_words_pass_where_they_belong(void **state)
     }
 }
 
+/* shows: TEN-9 */
 static void a_tenant_takes_everything_with_it(void **state)
 {
     (void)state;

@@ -311,6 +311,7 @@ static void test_update_and_list(void **state)
 }
 
 /* What a crash leaves: rows without jobs. The sweeper gives them one. */
+/* shows: DOC-3 */
 static void test_sweep(void **state)
 {
     struct knowledge_fixture *f = *state;
@@ -381,6 +382,7 @@ static int64_t rows_of(struct knowledge_fixture *f)
 }
 
 /* A delete that falls somewhere into the processing leaves no passage behind. */
+/* shows: DOC-14 */
 static void test_delete_while_processing(void **state)
 {
     struct knowledge_fixture *f = *state;
@@ -433,6 +435,7 @@ static void *search_in_thread(void *arg)
     return NULL;
 }
 
+/* shows: DOC-10 */
 static void test_replace_while_searching(void **state)
 {
     struct knowledge_fixture *f = *state;

@@ -43,6 +43,7 @@ static void writer(void *arg, int i)
     }
 }
 
+/* shows: EVT-3 */
 static void numbers_have_no_holes(void **state)
 {
     (void)state;

@@ -165,6 +165,7 @@ static void race_for_jobs(void *arg, int i)
     }
 }
 
+/* shows: EVT-4 */
 static void many_workers_share_without_doubling(void **state)
 {
     (void)state;
@@ -249,6 +250,7 @@ static void a_renewed_lease_holds(void **state)
     assert_int_equal(freed, 0);
 }
 
+/* shows: EVT-4 */
 static void failures_pause_and_end_in_death(void **state)
 {
     (void)state;
