@@ -5,7 +5,9 @@
 #   make test        every suite, one round of each fault test; ends with "N passed, N failed"
 #   make test-long   the analyzers, and the stated counts: 50 kills, longer fuzzing
 #   make fuzz        fuzzes for FUZZ_SECONDS a target (300)
-#   make soak        load, restarts and kills for SOAK_MINUTES (60)
+#   make soak        load on one server for SOAK_MINUTES (60), judged flat or not
+#   make soak-kill   kills, full disks and sanitizers, again and again for SOAK_MINUTES (60)
+#   make coverage    what the suites of the last make test ran, by floor and by file
 #   make bench       measures; see docs/performance.md
 #   make analyze     clang-tidy, gcc -fanalyzer and cppcheck
 #   make format      rewrites the C files in the house style
@@ -14,7 +16,7 @@
 BUILD ?= build
 export BUILD
 
-.PHONY: run build test test-long fuzz soak bench analyze format clean
+.PHONY: run build test test-long fuzz soak soak-kill coverage bench analyze format clean
 
 run: build
 	@exec $(BUILD)/metachat demo
@@ -38,6 +40,13 @@ fuzz:
 soak:
 	@scripts/deps.sh build test
 	@scripts/soak.sh $${SOAK_MINUTES:-60}
+
+soak-kill:
+	@scripts/deps.sh build test
+	@scripts/soak_kill.sh $${SOAK_MINUTES:-60}
+
+coverage:
+	@scripts/coverage.sh $(BUILD)-asan
 
 bench:
 	@scripts/deps.sh build bench

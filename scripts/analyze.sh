@@ -7,6 +7,7 @@
 #
 # clang-tidy has to read how clang would build, so it has a folder that is set up for clang; nothing
 # is built in it. gcc -fanalyzer looks while it builds, in a folder of its own.
+# shows: TEST-13
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=${BUILD:-build}-analyze

@@ -44,6 +44,7 @@ check "demo: every expected fact is there"  node demo/check.js
 # shows: CONF-6
 check "metachat.env.example is up to date"  same metachat.env.example "$build/metachat" config example
 check "docs/configuration.md is up to date" same docs/configuration.md "$build/metachat" config docs
+check "docs/reference.md is up to date"     same docs/reference.md node scripts/reference.mjs "$build/metachat"
 # shows: TEST-14
 check "docs/requirements.md is up to date"  same docs/requirements.md node scripts/promises.js
 check "sizes of functions and files"        node scripts/sizes.js "${program_files[@]}"

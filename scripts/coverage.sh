@@ -4,6 +4,7 @@
 #
 # Each process leaves its counts in BUILD_ASAN/coverage when it ends in good order; one that is killed
 # leaves none. The program is the measure: a source that is not linked into it is named and fails.
+# shows: TEST-2
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1

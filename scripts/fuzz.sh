@@ -1,6 +1,7 @@
 #!/bin/bash
 # Fuzzes every target for some seconds, from its corpus in tests/fuzz/corpus: scripts/fuzz.sh SECONDS
 # A find is left in BUILD-fuzz/finds; put it into the corpus together with its repair.
+# shows: TEST-10
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 seconds=$1

@@ -75,6 +75,7 @@ if [[ $mode != long ]]; then
     suite unit-tsan    600 scripts/unit.sh "$build-tsan"
     suite harness       60 $(node_tests lib)
     suite docs         120 $(node_tests docs)
+    suite soak-judge    60 $(node_tests soak)
     suite integration  600 $(node_tests integration)
     suite integration-asan 900 "${asan[@]}" $(node_tests integration)
     suite integration-tsan 600 "${tsan[@]}" $(node_tests integration smoke chat)
@@ -89,6 +90,7 @@ else
     suite fault       1200 env KILLS=50 $(node_tests fault)
     suite fault-asan  1200 "${asan[@]}" KILLS=10 $(node_tests fault)
     suite mutation     900 node tests/mutation/run.js
+    suite soak         600 node tests/soak/run.js 4 "$build/soak"
     suite fuzz        1200 scripts/fuzz.sh 40
 fi
 

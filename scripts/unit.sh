@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs the unit tests of a build folder and counts the single tests: scripts/unit.sh BUILD
 # An instrumented build leaves its counts in BUILD/coverage (scripts/coverage.sh).
+# shows: TEST-13
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:check_initialization_order=1}

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { assertError } from '../lib/api.js';
 import { FakeOpenAI } from '../lib/fake_openai.js';
-import { binary, Metachat } from '../lib/metachat.js';
+import { binary, Metachat, ownEnvironment } from '../lib/metachat.js';
 import { exchange, headFaults } from '../lib/probe.js';
 import { fileScope, freePort, scratchFolder } from '../lib/scratch.js';
 import { waitFor } from '../lib/wait.js';
@@ -27,7 +27,7 @@ before(async () => {
 /** Runs the program with settings of its own only; gives {code, stdout, stderr}. */
 function run(args, env = {}, cwd = tmpdir()) {
   return new Promise((done) => {
-    const options = { env: { PATH: process.env.PATH, ...env }, cwd, timeout: 30_000 };
+    const options = { env: { ...ownEnvironment(), ...env }, cwd, timeout: 30_000 };
     execFile(binary, args, options, (error, stdout, stderr) => done({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr }));
   });
 }

@@ -23,6 +23,11 @@ const inherited = [
   'PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS', 'LLVM_PROFILE_FILE',
 ];
 
+/** What the program gets of our environment. */
+export function ownEnvironment() {
+  return Object.fromEntries(inherited.filter((name) => name in process.env).map((name) => [name, process.env[name]]));
+}
+
 export class Metachat {
   #announced = [];
   #child = null;
@@ -33,7 +38,7 @@ export class Metachat {
     this.port = port;
     this.url = `http://127.0.0.1:${port}`;
     this.env = {
-      ...Object.fromEntries(inherited.filter((name) => name in process.env).map((name) => [name, process.env[name]])),
+      ...ownEnvironment(),
       METACHAT_LISTEN: `127.0.0.1:${port}`,
       METACHAT_DATA: data,
       METACHAT_DB_CHECK_PLANS: process.env.METACHAT_DB_CHECK_PLANS ?? '1',

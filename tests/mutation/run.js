@@ -1,6 +1,7 @@
 /* Takes out one tenant filter at a time, in a scratch copy of the tree, and sees that the suite turns
  * red: once by the check of query plans, which refuses the statement, and once with that check off,
  * by what one tenant then sees of another.
+ * shows: TEN-11
  *
  *     node tests/mutation/run.js [COUNT]       the first COUNT mutants; all without
  *
