@@ -5,6 +5,8 @@
 METRIC(HTTP_REQUESTS,     "http_requests_total",              COUNTER,   "status",  "Answered HTTP requests by status.")
 METRIC(HTTP_DURATION,     "http_request_duration_seconds",    HISTOGRAM, "route",   "Time from the end of the request to the answer, by route.")
 METRIC(HTTP_CONNECTIONS,  "http_connections",                 GAUGE,     NULL,      "Open client connections.")
+METRIC(HTTP_CONNECTIONS_REFUSED, "http_connections_refused_total", COUNTER, "reason", "Connections closed at once: their address had as many as it may.")
+METRIC(HTTP_TIMEOUTS,     "http_timeouts_total",              COUNTER,   "kind",    "Connections ended because a head or a body came, or an answer was taken, too slowly.")
 METRIC(HTTP_REFUSED,      "http_refused_total",               COUNTER,   "reason",  "Requests refused before a handler saw them.")
 METRIC(RATE_LIMITED,      "rate_limited_total",               COUNTER,   "class",   "Requests refused by a rate limit.")
 METRIC(LANE_QUEUE,        "lane_queue_length",                GAUGE,     "lane",    "Work waiting for a thread.")

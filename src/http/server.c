@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { STATUS_MIN = 100, STATUS_MAX = 599 };
@@ -186,15 +187,38 @@ static int loops(void)
     return (int)(conf.http_loops ? conf.http_loops : some);
 }
 
+/* A connection is a file. Some are kept back for the database, for calls to others and for bodies
+ * and documents on their way, but never more than half of what the process may open. */
+static int connections(void)
+{
+    enum { FILES = 256 };
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur > INT32_MAX) {
+        return (int)conf.http_max_connections;
+    }
+    const int64_t files = (int64_t)l.rlim_cur;
+    const int64_t kept = FILES + conf.turn_threads + conf.upload_queue + conf.upload_threads;
+    const int64_t room = files - min_i64(kept, files / 2);
+    if (room < conf.http_max_connections) {
+        log_ev(NULL, LOG_WARN, "connections_cut", LOG_I64("asked", conf.http_max_connections),
+               LOG_I64("possible", room), LOG_I64("filesAllowed", files));
+    }
+    return (int)min_i64(room, conf.http_max_connections);
+}
+
 static struct net_limits net_limits(void)
 {
     return (struct net_limits){
         .loops = loops(),
         .max_head = (size_t)conf.http_max_head,
-        .max_connections = (int)conf.http_max_connections,
+        .max_connections = connections(),
+        .max_of_address = (int)conf.http_max_connections_per_address,
         .head_timeout_us = conf.http_head_timeout_ms * MS_US,
+        .body_grace_us = conf.http_body_grace_ms * MS_US,
+        .body_min_rate = conf.http_body_min_rate,
         .body_timeout_us = conf.http_body_timeout_ms * MS_US,
         .idle_timeout_us = conf.http_idle_timeout_ms * MS_US,
+        .write_min_rate = conf.http_write_min_rate,
         .write_timeout_us = conf.http_write_timeout_ms * MS_US,
         .output_high_water = (size_t)conf.http_output_high_water,
     };

@@ -24,8 +24,11 @@
 #include "net/loop.h"
 
 #include "base/mem.h"
+#include "base/metric.h"
 
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static void arm(struct conn *c)
@@ -60,13 +63,13 @@ static void next_generation(struct conn *c)
     slot_next_generation(&c->loop->server->slots.all[c->slot]);
 }
 
-void conn_open(struct loop *l, int fd, uint32_t slot, const char *peer)
+void conn_open(struct loop *l, int fd, uint32_t slot, const struct caller *caller)
 {
     struct conn *c = mem_new(struct conn);
     c->loop = l;
     c->fd = fd;
     c->slot = slot;
-    (void)snprintf(c->peer, sizeof(c->peer), "%s", peer);
+    c->caller = *caller;
     loop_adopt(l, c);
     set_timer(c, TIMER_HEAD);
     arm(c);
@@ -130,10 +133,16 @@ void conn_answer(struct conn *c, struct net_bytes *head, struct net_bytes *body,
     loop_dirty(c->loop, c);
 }
 
+/* Others wait for a place. */
+static bool is_wanted(const struct conn *c)
+{
+    return atomic_load(&c->loop->server->slots.wanted);
+}
+
 static void reply(struct conn *c, struct post *p)
 {
     struct net_req *req = p->req;
-    c->closing = !req->http1.keep_alive || c->loop->draining;
+    c->closing = !req->http1.keep_alive || c->loop->draining || is_wanted(c);
     conn_answer(c, p->head, p->bytes, req->minor);
     request_free(req);
 }
@@ -213,7 +222,7 @@ static void answered(struct conn *c)
     if (c->closing && c->linger) {
         (void)shutdown(c->fd, SHUT_WR);
         c->state = CONN_LINGER;
-        c->progress = 0;
+        c->linger_until_us = c->loop->now_us + LINGER_US;
         buf_fini(&c->in);
         set_timer(c, TIMER_LINGER);
         return;
@@ -231,17 +240,34 @@ static void answered(struct conn *c)
     }
 }
 
-static void wait_for_room(struct conn *c, bool moved)
+/* Bytes of ours that the client's system has acknowledged. */
+static uint64_t taken(const struct conn *c)
+{
+    int queued = 0;
+    (void)ioctl(c->fd, SIOCOUTQ, &queued);
+    const uint64_t with_us = c->out.unsent + (uint64_t)queued;
+    return c->out.queued > with_us ? c->out.queued - with_us : 0;
+}
+
+/* While a body comes in, its own timer rules. */
+static void watch_reader(struct conn *c)
+{
+    if (c->state == CONN_BODY || c->timer.class == TIMER_WRITE) {
+        return;
+    }
+    pace_begin(&c->pace, c->loop->now_us, c->loop->server->limits.write_timeout_us);
+    c->taken = taken(c);
+    set_timer(c, TIMER_WRITE);
+}
+
+static void wait_for_room(struct conn *c)
 {
     c->out_waiting = true;
     if (c->state == CONN_STREAM && c->out.unsent > c->loop->server->limits.output_high_water) {
         conn_close(c);
         return;
     }
-    /* while a body comes in, its own timer rules */
-    if (c->state != CONN_BODY && (moved || c->timer.class != TIMER_WRITE)) {
-        set_timer(c, TIMER_WRITE);
-    }
+    watch_reader(c);
     arm(c);
 }
 
@@ -250,13 +276,12 @@ void conn_flush(struct conn *c)
     if (c->state == CONN_DEAD) {
         return;
     }
-    const size_t before = c->out.unsent;
     switch (output_flush(&c->out, c->fd)) {
     case OUTPUT_GONE:
         conn_close(c);
         return;
     case OUTPUT_WAIT:
-        wait_for_room(c, c->out.unsent < before);
+        wait_for_room(c);
         return;
     case OUTPUT_DONE:
         break;
@@ -311,8 +336,33 @@ void conn_event(struct conn *c, uint32_t events)
     }
 }
 
+/* Whether who is looked at from time to time still has time in hand. */
+static bool keeps_pace(struct conn *c)
+{
+    const struct net_limits *limits = &c->loop->server->limits;
+    if (c->timer.class == TIMER_WRITE) {
+        const uint64_t now = taken(c);
+        const size_t moved = now > c->taken ? (size_t)(now - c->taken) : 0;
+        pace_moved(&c->pace, c->loop->now_us, moved, limits->write_min_rate,
+                   limits->write_timeout_us);
+        c->taken = now;
+    } else if (c->timer.class != TIMER_BODY) {
+        return false;
+    }
+    return c->loop->now_us < c->pace.until_us;
+}
+
 void conn_expired(struct conn *c)
 {
+    static const char *const kinds[TIMER_CLASSES] = {
+        [TIMER_HEAD] = "head", [TIMER_BODY] = "body", [TIMER_WRITE] = "write"};
+    if (keeps_pace(c)) {
+        set_timer(c, c->timer.class);
+        return;
+    }
+    if (kinds[c->timer.class]) {
+        metric_add(METRIC_HTTP_TIMEOUTS, kinds[c->timer.class], 1);
+    }
     if (c->state == CONN_HEAD || c->state == CONN_BODY) {
         conn_refuse(
             c, (struct refusal){408, CODE_REQUEST_TIMEOUT, "The request did not arrive in time."},
@@ -322,7 +372,7 @@ void conn_expired(struct conn *c)
     }
 }
 
-void conn_drain(struct conn *c)
+void conn_yield(struct conn *c)
 {
     if (c->state == CONN_IDLE) {
         /* what the client sent before it could know is still served */
@@ -330,7 +380,13 @@ void conn_drain(struct conn *c)
     }
     if (c->state == CONN_IDLE) {
         conn_close(c);
-    } else if (c->state == CONN_STREAM) {
+    }
+}
+
+void conn_drain(struct conn *c)
+{
+    conn_yield(c);
+    if (c->state == CONN_STREAM) {
         drain_stream(c);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "net/listener.h"
 #include "net/output.h"
+#include "net/pace.h"
 #include "net/refusal.h"
 #include "net/timers.h"
 
@@ -22,6 +23,13 @@ enum conn_state {
     CONN_DEAD,   /* closed; freed at the end of the round */
 };
 
+/* Who has connected. */
+struct caller {
+    char text[ADDRESS_TEXT]; /* the address */
+    uint64_t key;            /* what it counts as */
+    bool counted;            /* for the bound of its address */
+};
+
 struct conn {
     struct loop *loop;
     int fd;
@@ -36,10 +44,13 @@ struct conn {
     bool chunked;     /* how the stream is framed */
     bool dirty;       /* is on the loop's list */
     bool out_waiting; /* the socket takes no more now */
-    size_t progress;  /* bytes of the body since the timer was set, or bytes dropped */
     struct timer timer;
-    struct buf in;       /* read but not yet parsed */
-    size_t scanned;      /* of in: where the search for the head's end goes on */
+    struct pace pace;        /* CONN_BODY: of the body; with TIMER_WRITE: of the client's taking */
+    uint64_t taken;          /* bytes of ours that the client's system had acknowledged by then */
+    int64_t linger_until_us; /* CONN_LINGER */
+    size_t dropped;          /* CONN_LINGER: bytes */
+    struct buf in;           /* read but not yet parsed */
+    size_t scanned;          /* of in: where the search for the head's end goes on */
     struct net_req *req; /* CONN_BODY: ours; CONN_BUSY: out, may only be told that we are gone */
     struct output out;
     struct net_stream_ops stream;
@@ -47,11 +58,11 @@ struct conn {
     struct conn *next;
     struct conn *next_dirty;
     struct conn *next_grave;
-    char peer[ADDRESS_TEXT];
+    struct caller caller;
 };
 
 /* A new connection of an accepted socket, which it owns. */
-void conn_open(struct loop *l, int fd, uint32_t slot, const char *peer);
+void conn_open(struct loop *l, int fd, uint32_t slot, const struct caller *caller);
 
 /* What epoll says about it. */
 void conn_event(struct conn *c, uint32_t events);
@@ -64,6 +75,9 @@ void conn_post(struct conn *c, struct post *p);
 
 /* Sends what is queued, and goes on with what is next. */
 void conn_flush(struct conn *c);
+
+/* Others want its place: closes it, if it is idle and has nothing to say. */
+void conn_yield(struct conn *c);
 
 /* The server stops: ends what is idle, tells streams. */
 void conn_drain(struct conn *c);

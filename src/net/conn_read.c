@@ -5,11 +5,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum {
-    BODY_STEP = 4096,                /* the body's timer starts anew after so many bytes */
-    LINGER_BYTES = 16 * 1024 * 1024, /* read and dropped behind a last answer */
-};
-
 static bool parses(const struct conn *c)
 {
     return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
@@ -22,7 +17,6 @@ bool conn_reads(const struct conn *c)
 
 static void set_timer(struct conn *c, enum timer_class class)
 {
-    c->progress = 0;
     timer_set(&c->loop->timers, &c->timer, class, c->loop->now_us);
 }
 
@@ -37,7 +31,9 @@ static void dispatch(struct conn *c)
 
 static void await_body(struct conn *c, bool expect_continue, bool body_began)
 {
+    const struct net_limits *limits = &c->loop->server->limits;
     c->state = CONN_BODY;
+    pace_begin(&c->pace, c->loop->now_us, min_i64(limits->body_grace_us, limits->body_timeout_us));
     set_timer(c, TIMER_BODY);
     if (expect_continue && !body_began) {
         output_add(&c->out, NULL, STR("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -125,15 +121,14 @@ static size_t take_head(struct conn *c, struct str bytes)
 
 static size_t take_body(struct conn *c, struct str bytes)
 {
+    const struct net_limits *limits = &c->loop->server->limits;
     size_t used = 0;
     const struct refusal bad = http1_feed(&c->req->http1, bytes, &used);
-    c->progress += used;
+    pace_moved(&c->pace, c->loop->now_us, used, limits->body_min_rate, limits->body_timeout_us);
     if (bad.status) {
         conn_refuse(c, bad, 0, c->req);
     } else if (c->req->http1.complete) {
         dispatch(c);
-    } else if (c->progress >= BODY_STEP) {
-        set_timer(c, TIMER_BODY);
     }
     return used;
 }
@@ -183,8 +178,9 @@ void conn_read(struct conn *c)
         conn_take(c, (struct str){p, (size_t)n});
         return;
     }
-    c->progress += (size_t)n;
-    if (c->progress > LINGER_BYTES) {
+    c->dropped += (size_t)n;
+    set_timer(c, TIMER_LINGER);
+    if (c->dropped > LINGER_BYTES || c->loop->now_us > c->linger_until_us) {
         conn_close(c);
     }
 }

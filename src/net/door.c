@@ -5,8 +5,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -32,30 +34,42 @@ void doors_listen(struct loop *l, bool on)
     l->listening = on;
 }
 
-/* What the peer is known by; false when it may not come in. */
-static bool peer_text(const struct door *d, int fd, const struct sockaddr_storage *peer,
-                      char ret[ADDRESS_TEXT])
+static bool is_counted(const struct net_server *s, const struct sockaddr_storage *peer)
 {
-    if (!d->path) {
-        address_text(peer, ret);
-        return true;
-    }
-    (void)snprintf(ret, ADDRESS_TEXT, "%s", LOCAL_PEER);
-    return listener_same_user(fd);
+    const struct net_callbacks *call = &s->callbacks;
+    return !call->uncounted || !call->uncounted(call->arg, peer);
 }
 
-/* The place in the table is taken first: what is accepted can be kept. */
-static int accept_into(struct loop *l, const struct door *d, uint32_t slot)
+/* Who it is; false when it may not come in. */
+static bool admit(struct net_server *s, const struct door *d, int fd,
+                  const struct sockaddr_storage *peer, struct caller *ret)
+{
+    if (d->path) {
+        (void)snprintf(ret->text, sizeof(ret->text), "%s", LOCAL_PEER);
+        return listener_same_user(fd);
+    }
+    address_text(peer, ret->text);
+    ret->key = peer_key(peer);
+    ret->counted = is_counted(s, peer);
+    if (ret->counted && !peers_enter(&s->peers, ret->key)) {
+        metric_add(METRIC_HTTP_CONNECTIONS_REFUSED, "address", 1);
+        return false;
+    }
+    return true;
+}
+
+/* The place in the table was taken before: what is accepted can be kept. errno says why not. */
+static bool accept_into(struct loop *l, const struct door *d, uint32_t slot)
 {
     struct sockaddr_storage peer = {};
+    struct caller caller = {};
     socklen_t n = sizeof(peer);
-    char text[ADDRESS_TEXT];
     const int fd = accept4(d->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0 && peer_text(d, fd, &peer, text)) {
-        conn_open(l, fd, slot, text);
-        return fd;
-    }
     const int failed = errno;
+    if (fd >= 0 && admit(l->server, d, fd, &peer, &caller)) {
+        conn_open(l, fd, slot, &caller);
+        return true;
+    }
     if (fd >= 0) {
         (void)close(fd);
     }
@@ -63,18 +77,29 @@ static int accept_into(struct loop *l, const struct door *d, uint32_t slot)
         loops_wake(l->server);
     }
     errno = failed;
-    return fd;
+    return fd >= 0;
+}
+
+/* Whether a connection waits at a door. */
+static bool is_knocked(const struct door *d)
+{
+    struct pollfd p = {.fd = d->fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
 }
 
 /* One waiting connection; false when there is none, or no room. */
 static bool accept_one(struct loop *l, const struct door *d)
 {
     uint32_t slot;
+    if (slots_full(&l->server->slots) && !is_knocked(d)) {
+        return false; /* nobody is to give up a place for nobody */
+    }
     if (!slots_take(&l->server->slots, &slot)) {
         doors_listen(l, false);
+        loops_wake(l->server); /* whoever has an idle one gives it up */
         return false;
     }
-    if (accept_into(l, d, slot) >= 0) {
+    if (accept_into(l, d, slot)) {
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -89,12 +114,30 @@ static bool accept_one(struct loop *l, const struct door *d)
 
 void door_accept(struct loop *l, const struct door *d)
 {
-    for (int i = 0; i < ACCEPTS_A_ROUND && accept_one(l, d); i++) {
+    const bool shared = l->server->loop_count > 1;
+    const int most = shared ? 1 : ACCEPTS_A_ROUND;
+    for (int i = 0; i < most && accept_one(l, d); i++) {
+    }
+    if (shared && l->listening) {
+        /* the system wakes the first in the queue of those that wait: we go to its end */
+        doors_listen(l, false);
+        doors_listen(l, true);
+    }
+}
+
+/* Ends what has been idle the longest, until nobody wants a place. */
+static void make_room(struct loop *l)
+{
+    struct timer *idle;
+    while (atomic_load(&l->server->slots.wanted) &&
+           (idle = timers_oldest(&l->timers, TIMER_IDLE)) != NULL) {
+        conn_yield(container_of(idle, struct conn, timer));
     }
 }
 
 void doors_tend(struct loop *l)
 {
+    make_room(l);
     if (l->listening || l->draining) {
         return;
     }

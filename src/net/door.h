@@ -31,6 +31,7 @@ void doors_tend(struct loop *l);
 /* The loop accepts what still waits and goes from the doors; the last one closes them. */
 void doors_leave(struct loop *l);
 
+/* Closes it; on one that is closed nothing happens. */
 void door_close(struct door *d);
 
 #endif

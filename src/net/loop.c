@@ -3,6 +3,8 @@
  * loop does not wait then. */
 #include "net/loop.h"
 
+#include "net/conn_read.h"
+
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -15,7 +17,8 @@ enum {
     EVENTS_A_ROUND = 256,
 };
 
-static const int64_t linger_us = 2 * SECOND_US;
+/* How exactly the rates of bodies and readers are kept. */
+static const int64_t pace_step_us = SECOND_US;
 
 /* The loop that runs on this thread. */
 static _Thread_local const struct loop *here;
@@ -86,6 +89,9 @@ void loop_bury(struct loop *l, struct conn *c)
     c->next_grave = l->grave;
     l->grave = c;
     l->accept_again_us = l->accept_again_us ? l->now_us : 0;
+    if (c->caller.counted) {
+        peers_leave(&l->server->peers, c->caller.key);
+    }
     if (slots_give(&l->server->slots, c->slot)) {
         loops_wake(l->server);
     }
@@ -261,10 +267,11 @@ static void make_timers(struct loop *l)
     const struct net_limits *limits = &l->server->limits;
     timers_init(&l->timers);
     l->timers.span_us[TIMER_HEAD] = limits->head_timeout_us;
-    l->timers.span_us[TIMER_BODY] = limits->body_timeout_us;
+    l->timers.span_us[TIMER_BODY] =
+        min_i64(pace_step_us, min_i64(limits->body_grace_us, limits->body_timeout_us) / 4);
     l->timers.span_us[TIMER_IDLE] = limits->idle_timeout_us;
-    l->timers.span_us[TIMER_WRITE] = limits->write_timeout_us;
-    l->timers.span_us[TIMER_LINGER] = linger_us;
+    l->timers.span_us[TIMER_WRITE] = min_i64(pace_step_us, limits->write_timeout_us / 4);
+    l->timers.span_us[TIMER_LINGER] = LINGER_SILENCE_US;
 }
 
 void loop_init(struct loop *l, struct net_server *s, uint32_t index)

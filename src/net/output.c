@@ -39,9 +39,15 @@ static struct output_part *append(struct output *o, struct net_bytes *bytes, str
     return p;
 }
 
+static void count(struct output *o, const struct output_part *p)
+{
+    o->unsent += part_size(p);
+    o->queued += part_size(p);
+}
+
 void output_add(struct output *o, struct net_bytes *bytes, struct str tail)
 {
-    o->unsent += part_size(append(o, bytes, tail));
+    count(o, append(o, bytes, tail));
 }
 
 void output_add_chunk(struct output *o, struct net_bytes *bytes)
@@ -49,7 +55,7 @@ void output_add_chunk(struct output *o, struct net_bytes *bytes)
     struct output_part *p = append(o, bytes, STR("\r\n"));
     const int n = snprintf(p->head, sizeof(p->head), "%zx\r\n", net_bytes_view(bytes).n);
     p->head_n = (uint8_t)n;
-    o->unsent += part_size(p);
+    count(o, p);
 }
 
 static void drop_first(struct output *o)

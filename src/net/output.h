@@ -10,7 +10,8 @@ struct output_part;
 struct output {
     struct output_part *first;
     struct output_part *last;
-    size_t unsent; /* bytes */
+    size_t unsent;   /* bytes */
+    uint64_t queued; /* bytes, ever */
 };
 
 /* Adds bytes (consumed; may be NULL) and behind them tail, which must live for ever. */

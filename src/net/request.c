@@ -25,7 +25,7 @@ struct net_req *request_new(const struct conn *c, struct str whole, const struct
     r->header_count = head->count;
     r->minor = head->minor;
     r->started_us = clock_mono_us();
-    memcpy(r->peer, c->peer, sizeof(r->peer));
+    memcpy(r->peer, c->caller.text, sizeof(r->peer));
     char *copy = bytes_of(r);
     memcpy(copy, whole.p, whole.n);
     r->method = moved(head->method, whole, copy);

@@ -59,6 +59,7 @@ enum err net_server_new(const char *listen, const struct net_limits *limits,
     }
     atomic_init(&s->stop_at_us, INT64_MAX);
     slots_init(&s->slots, (uint32_t)limits->max_connections);
+    peers_init(&s->peers, (uint32_t)limits->max_connections, (uint32_t)limits->max_of_address);
     make_loops(s);
     *ret = s;
     return ERR_OK;
@@ -97,6 +98,7 @@ void net_server_free(struct net_server **server)
         door_close(&s->doors[i]);
     }
     slots_fini(&s->slots);
+    peers_fini(&s->peers);
     mem_free(s->loops);
     mem_free(s);
     *server = NULL;

@@ -14,16 +14,33 @@
 #include "base/buf.h"
 #include "base/cx.h"
 
+#include <sys/socket.h>
+
 struct net_server;
 struct net_req;
 
+/* What happens at the bounds:
+ * - All connections are taken: idle ones are closed to make room, those that were idle the longest
+ *   first, and answers say "Connection: close"; when none is idle, newcomers wait unaccepted.
+ * - An address has as many as it may: its next ones are closed at once.
+ * - A head that is not whole in time, a body that comes too slowly: 408, and the connection ends.
+ * - A client that takes its answer too slowly is closed. Progress is what its system has
+ *   acknowledged.
+ * - An answer may be as large as it is; the next request of its connection is not looked at before
+ *   all of it is with the system. A stream whose unsent bytes pass output_high_water is closed.
+ * - Behind a refusal whose request was not read to its end, what still comes is read and dropped
+ * for a while, so that the client sees the answer and not a reset. */
 struct net_limits {
     int loops;                /* threads that serve connections, 1 or more */
     size_t max_head;          /* bytes of request line and headers */
-    int max_connections;      /* in all; beyond: accepted no more until one goes */
+    int max_connections;      /* in all */
+    int max_of_address;       /* of them, of one address (IPv6: of one /64); 0: no such bound */
     int64_t head_timeout_us;  /* absolute, from first byte (or accept) to end of head */
-    int64_t body_timeout_us;  /* for the next 4 KB of a body, or its rest, to arrive */
+    int64_t body_grace_us;    /* before the rate of a body is looked at */
+    int64_t body_min_rate;    /* bytes a second that a body must come with; 0: none */
+    int64_t body_timeout_us;  /* longest pause in a body */
     int64_t idle_timeout_us;  /* keep-alive */
+    int64_t write_min_rate;   /* bytes a second that a client must take; 0: none */
     int64_t write_timeout_us; /* longest time in which a client takes none of our bytes */
     size_t output_high_water; /* unsent bytes at which a stream's slow reader is closed */
 };
@@ -74,6 +91,10 @@ struct net_callbacks {
      * X-Request-Id. May be NULL: refusals have no body then. */
     void (*on_refusal)(void *arg, enum code code, int status, const char *detail,
                        struct str request_id, struct buf *body, const char **content_type);
+    /* On a loop, must not block: whether connections from an address are not counted for
+     * max_of_address (a proxy that stands for many). May be NULL: all are counted. Those of the
+     * local socket never are. */
+    bool (*uncounted)(void *arg, const struct sockaddr_storage *peer);
     /* Sent with every refusal besides the server's own (security headers); they outlive the
      * server. */
     const struct net_header *refusal_headers;

@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+int fixture_loops = 1;
+bool fixture_uncounted;
+
 static void on_head(void *arg, struct net_req *req, struct net_plan *plan)
 {
     (void)arg;
@@ -117,13 +120,17 @@ static void on_refusal(void *arg, enum code code, int status, const char *detail
     (void)pthread_mutex_unlock(&f->lock);
 }
 
+static bool uncounted(void *arg, const struct sockaddr_storage *peer)
+{
+    (void)arg;
+    return fixture_uncounted && peer->ss_family == AF_INET;
+}
+
 static void *run(void *arg)
 {
     net_server_run(((struct fixture *)arg)->server);
     return NULL;
 }
-
-int fixture_loops = 1;
 
 struct net_limits fixture_limits(void)
 {
@@ -132,8 +139,11 @@ struct net_limits fixture_limits(void)
         .max_head = 16 * KB,
         .max_connections = 100,
         .head_timeout_us = 10 * SECOND_US,
+        .body_grace_us = 10 * SECOND_US,
+        .body_min_rate = 1024,
         .body_timeout_us = 10 * SECOND_US,
         .idle_timeout_us = 10 * SECOND_US,
+        .write_min_rate = 1024,
         .write_timeout_us = 10 * SECOND_US,
         .output_high_water = 64 * KB,
     };
@@ -149,6 +159,7 @@ void fixture_start(struct fixture *f, const struct net_limits *limits)
         .on_head = on_head,
         .on_request = on_request,
         .on_refusal = on_refusal,
+        .uncounted = uncounted,
     };
     SCOPED(buf_fini) struct buf why = buf_make(1000);
     must(net_server_new("127.0.0.1:0", limits, &callbacks, &f->server, &why) == ERR_OK);

@@ -33,6 +33,9 @@ struct fixture {
 /* How many loops serve. */
 extern int fixture_loops;
 
+/* Whether clients are exempt from the bound of their address. */
+extern bool fixture_uncounted;
+
 struct net_limits fixture_limits(void);
 void fixture_start(struct fixture *f, const struct net_limits *limits);
 

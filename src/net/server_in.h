@@ -4,6 +4,7 @@
 #define NET_SERVER_IN_H
 
 #include "net/door.h"
+#include "net/peers.h"
 #include "net/server.h"
 #include "net/slots.h"
 
@@ -14,6 +15,7 @@ struct net_server {
     struct door doors[DOORS];
     atomic_int open; /* loops that may still accept; the last one closes the doors */
     struct slots slots;
+    struct peers peers;
     atomic_int streams;
     _Atomic int64_t stop_at_us; /* INT64_MAX: nobody said stop */
     int loop_count;

@@ -1,7 +1,9 @@
 #include "net/server_fixture.h"
 
 #include "base/clock.h"
+#include "base/metric.h"
 #include "net/listener.h"
+#include "net/server_in.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -316,6 +318,15 @@ static void start_with(struct net_limits l)
     fixture_start(&f, &l);
 }
 
+static void wait_for_connections(int n)
+{
+    int connections = n + 1;
+    int streams = 0;
+    while (connections > n) {
+        net_server_load(f.server, &connections, &streams);
+    }
+}
+
 /* shows: RATE-8 */
 static void ends_what_is_too_slow(void **state)
 {
@@ -330,7 +341,7 @@ static void ends_what_is_too_slow(void **state)
         {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200},
     };
     struct net_limits l = fixture_limits();
-    l.head_timeout_us = l.body_timeout_us = l.idle_timeout_us = 50 * MS_US;
+    l.head_timeout_us = l.body_grace_us = l.body_timeout_us = l.idle_timeout_us = 50 * MS_US;
     start_with(l);
     for (size_t i = 0; i < COUNT(rows); i++) {
         SCOPED(buf_fini) struct buf a = client_exchange(&f, str_of(rows[i].bytes));
@@ -340,26 +351,67 @@ static void ends_what_is_too_slow(void **state)
     (void)stop(NULL);
 }
 
-/* A byte now and then does not keep a body going. */
+/* A byte now and then does not keep a body going; nor does what was sent fast before. */
 static void ends_a_body_that_trickles(void **state)
 {
     (void)state;
+    static const size_t fast[] = {0, 100 * KB};
     struct net_limits l = fixture_limits();
-    l.body_timeout_us = 100 * MS_US;
+    l.body_grace_us = 100 * MS_US;
+    l.body_timeout_us = 200 * MS_US;
+    start_with(l);
+    for (size_t i = 0; i < COUNT(fast); i++) {
+        const int fd = client_connect(&f);
+        const struct timeval short_wait = {.tv_usec = 10 * 1000};
+        static const char zeros[100 * KB];
+        char c;
+        client_send_text(fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n");
+        client_send(fd, (struct str){zeros, fast[i]});
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &short_wait, sizeof(short_wait)),
+                         0);
+        int sent = 0;
+        do {
+            client_send_text(fd, "a");
+        } while (recv(fd, &c, 1, MSG_PEEK) < 0 && ++sent < 500);
+        SCOPED(buf_fini) struct buf a = client_answer(fd);
+        assert_int_equal(status_of(&a), 408);
+        (void)close(fd);
+    }
+    (void)stop(NULL);
+}
+
+/* Faster than the rate, a body may take longer than any of the times. */
+static void lets_a_slow_body_take_its_time(void **state)
+{
+    (void)state;
+    struct net_limits l = fixture_limits();
+    l.body_grace_us = l.body_timeout_us = 200 * MS_US;
+    l.body_min_rate = 100;
     start_with(l);
     const int fd = client_connect(&f);
-    const struct timeval short_wait = {.tv_usec = 10 * 1000};
+    const int64_t began = clock_mono_us();
+    const struct timeval step = {.tv_usec = 20 * 1000};
     char c;
-    client_send_text(fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n");
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &short_wait, sizeof(short_wait)), 0);
-    int sent = 0;
-    do {
-        client_send_text(fd, "a");
-    } while (recv(fd, &c, 1, MSG_PEEK) < 0 && ++sent < 500);
+    client_send_text(fd, "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n");
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof(step)), 0);
+    for (int sent = 0; sent < 2000; sent += 50) {
+        assert_true(recv(fd, &c, 1, MSG_PEEK) < 0);
+        client_send_text(fd, "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee");
+    }
+    const struct timeval patience = {.tv_sec = 10};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
     SCOPED(buf_fini) struct buf a = client_answer(fd);
-    assert_int_equal(status_of(&a), 408);
+    assert_int_equal(status_of(&a), 200);
+    assert_true(clock_mono_us() - began > 2 * l.body_grace_us);
     (void)close(fd);
     (void)stop(NULL);
+}
+
+static int ask_for_more_than_fits(void)
+{
+    const int fd = client_connect(&f);
+    client_send_text(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    return fd;
 }
 
 static void ends_who_does_not_read(void **state)
@@ -368,21 +420,34 @@ static void ends_who_does_not_read(void **state)
     struct net_limits l = fixture_limits();
     l.write_timeout_us = 50 * MS_US;
     start_with(l);
-    const int fd = client_connect(&f);
-    client_send_text(fd, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-    struct net_req *r = fixture_take(&f);
-    SCOPED(buf_fini) struct buf big = buf_make(32 * MB);
-    buf_wrote(&big, buf_room(&big, 31 * MB) ? 31 * MB : 0);
-    net_reply(&r, 200, NULL, 0, net_bytes_take(&big));
+    const int fd = ask_for_more_than_fits();
+    wait_for_connections(1);
+    wait_for_connections(0); /* the write timeout ends this */
+    (void)close(fd);
+    (void)stop(NULL);
+}
+
+/* Reading a little now and then is no reading. */
+static void ends_who_reads_a_trickle(void **state)
+{
+    (void)state;
+    struct net_limits l = fixture_limits();
+    l.write_timeout_us = 100 * MS_US;
+    l.write_min_rate = 64 * MB;
+    start_with(l);
+    const int fd = ask_for_more_than_fits();
     int connections = 1;
     int streams = 0;
-    while (connections) { /* the write timeout ends this */
+    char some[16];
+    while (connections) {
+        assert_true(recv(fd, some, sizeof(some), 0) > 0);
         net_server_load(f.server, &connections, &streams);
     }
     (void)close(fd);
     (void)stop(NULL);
 }
 
+/* Newcomers wait while every connection is at work. */
 static void stops_accepting_at_the_cap(void **state)
 {
     (void)state;
@@ -391,19 +456,150 @@ static void stops_accepting_at_the_cap(void **state)
     start_with(l);
     const int a = client_connect(&f);
     const int b = client_connect(&f);
-    ask(a, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
-    ask(b, "GET /b HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    client_send_text(a, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct net_req *held_a = fixture_take(&f);
+    client_send_text(b, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct net_req *held_b = fixture_take(&f);
     const int c = client_connect(&f);
     client_send_text(c, "GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
-    ask(a, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    while (!atomic_load(&f.server->slots.wanted)) {
+    }
     char byte;
     assert_true(recv(c, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0);
-    (void)close(a);
+    net_reply(&held_a, 200, NULL, 0, NULL);
     SCOPED(buf_fini) struct buf answer = client_answer(c);
     assert_true(has(&answer, "GET /c"));
+    (void)close(a);
+    net_reply(&held_b, 200, NULL, 0, NULL);
     (void)close(b);
     (void)close(c);
     (void)stop(NULL);
+}
+
+/* --- bounds on connections --- */
+
+static void closes_what_an_address_has_too_many_of(void **state)
+{
+    (void)state;
+    struct net_limits l = fixture_limits();
+    l.max_of_address = 2;
+    const double before = metric_value(METRIC_HTTP_CONNECTIONS_REFUSED, "address");
+    start_with(l);
+    const int a = client_connect(&f);
+    const int b = client_connect(&f);
+    ask(a, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    ask(b, "GET /b HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    const int c = client_connect(&f);
+    SCOPED(buf_fini) struct buf nothing = client_rest(c);
+    assert_int_equal(nothing.n, 0);
+    assert_true(metric_value(METRIC_HTTP_CONNECTIONS_REFUSED, "address") == before + 1);
+    ask(a, "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, "");
+    wait_for_connections(1);
+    const int d = client_connect(&f);
+    ask(d, "GET /d HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    (void)close(a);
+    (void)close(b);
+    (void)close(c);
+    (void)close(d);
+    (void)stop(NULL);
+}
+
+static void does_not_count_who_stands_for_many(void **state)
+{
+    (void)state;
+    enum { MANY = 5 };
+    struct net_limits l = fixture_limits();
+    l.max_of_address = 1;
+    fixture_uncounted = true;
+    start_with(l);
+    int fds[MANY];
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = client_connect(&f);
+        ask(fds[i], "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    }
+    for (int i = 0; i < MANY; i++) {
+        (void)close(fds[i]);
+    }
+    (void)stop(NULL);
+    fixture_uncounted = false;
+}
+
+/* Idle connections fill the table; the one that was idle the longest goes, others stay. */
+static void closes_the_oldest_idle_one_to_make_room(void **state)
+{
+    (void)state;
+    enum { ROOM = 3 };
+    struct net_limits l = fixture_limits();
+    l.max_connections = ROOM;
+    start_with(l);
+    int fds[ROOM];
+    for (int i = 0; i < ROOM; i++) {
+        fds[i] = client_connect(&f);
+        ask(fds[i], "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 200, "");
+    }
+    const int more = client_connect(&f);
+    client_send_text(more, "GET /more HTTP/1.1\r\nHost: x\r\n\r\n");
+    SCOPED(buf_fini) struct buf answer = client_answer(more);
+    assert_true(has(&answer, "GET /more"));
+    int closed = 0;
+    for (int i = 0; i < ROOM; i++) {
+        char byte;
+        closed += recv(fds[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+    }
+    /* each loop knows its own; several may give one up at the same time */
+    assert_in_range(closed, 1, fixture_loops);
+    if (fixture_loops == 1) {
+        char byte;
+        assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), 0);
+    }
+    for (int i = 0; i < ROOM; i++) {
+        (void)close(fds[i]);
+    }
+    (void)close(more);
+    (void)stop(NULL);
+}
+
+/* While somebody waits for a place, an answer ends its connection. */
+static void says_close_when_others_wait(void **state)
+{
+    (void)state;
+    struct net_limits l = fixture_limits();
+    l.max_connections = 1;
+    start_with(l);
+    const int a = client_connect(&f);
+    client_send_text(a, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct net_req *r = fixture_take(&f);
+    const int b = client_connect(&f);
+    client_send_text(b, "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (!atomic_load(&f.server->slots.wanted)) {
+    }
+    net_reply(&r, 200, NULL, 0, net_bytes_new(STR("last")));
+    SCOPED(buf_fini) struct buf last = client_rest(a);
+    assert_true(has(&last, "last") && has(&last, "Connection: close"));
+    SCOPED(buf_fini) struct buf next = client_answer(b);
+    assert_true(has(&next, "GET /b"));
+    (void)close(a);
+    (void)close(b);
+    (void)stop(NULL);
+}
+
+static void spreads_connections_over_the_loops(void **state)
+{
+    (void)state;
+    enum { MANY = 12 };
+    int fds[MANY];
+    uint32_t seen = 0;
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = client_connect(&f);
+        client_send_text(fds[i], "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+        fixture_wait(&f, &f.opened_streams, i + 1);
+        assert_true(f.stream.loop < (uint32_t)fixture_loops);
+        seen |= UINT32_C(1) << f.stream.loop;
+    }
+    assert_true(fixture_loops == 1 || __builtin_popcount(seen) > 1);
+    for (int i = 0; i < MANY; i++) {
+        (void)close(fds[i]);
+    }
 }
 
 /* --- a client that leaves --- */
@@ -569,8 +765,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(bounds_heads, start, stop),
         cmocka_unit_test(ends_what_is_too_slow),
         cmocka_unit_test(ends_a_body_that_trickles),
+        cmocka_unit_test(lets_a_slow_body_take_its_time),
         cmocka_unit_test(ends_who_does_not_read),
+        cmocka_unit_test(ends_who_reads_a_trickle),
         cmocka_unit_test(stops_accepting_at_the_cap),
+        cmocka_unit_test(closes_what_an_address_has_too_many_of),
+        cmocka_unit_test(does_not_count_who_stands_for_many),
+        cmocka_unit_test(closes_the_oldest_idle_one_to_make_room),
+        cmocka_unit_test(says_close_when_others_wait),
+        cmocka_unit_test_setup_teardown(spreads_connections_over_the_loops, start, stop),
         cmocka_unit_test_setup_teardown(tells_who_watches_that_the_client_left, start, stop),
         cmocka_unit_test_setup_teardown(survives_clients_that_leave, start, stop),
         cmocka_unit_test_setup_teardown(answers_a_client_that_closed_its_sending_half, start, stop),

@@ -18,6 +18,11 @@ void slots_fini(struct slots *s)
     mem_free(s->all);
 }
 
+bool slots_full(const struct slots *s)
+{
+    return (uint32_t)atomic_load(&s->used) == s->count;
+}
+
 bool slots_take(struct slots *s, uint32_t *ret)
 {
     (void)pthread_mutex_lock(&s->lock);

@@ -28,6 +28,9 @@ struct slots {
 void slots_init(struct slots *s, uint32_t count);
 void slots_fini(struct slots *s);
 
+/* Whether every place is taken now. */
+bool slots_full(const struct slots *s);
+
 /* A free place. False when there is none; then wanted is set. */
 bool slots_take(struct slots *s, uint32_t *ret);
 

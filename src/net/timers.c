@@ -31,12 +31,18 @@ void timer_set(struct timers *t, struct timer *timer, enum timer_class class, in
     end->prev = timer;
 }
 
+struct timer *timers_oldest(const struct timers *t, enum timer_class class)
+{
+    struct timer *first = t->lists[class].next;
+    return first == &t->lists[class] ? NULL : first;
+}
+
 int64_t timers_next_us(const struct timers *t)
 {
     int64_t next = INT64_MAX;
     for (int i = 0; i < TIMER_CLASSES; i++) {
-        const struct timer *first = t->lists[i].next;
-        if (first != &t->lists[i]) {
+        const struct timer *first = timers_oldest(t, (enum timer_class)i);
+        if (first) {
             next = min_i64(next, first->at_us);
         }
     }
@@ -46,8 +52,8 @@ int64_t timers_next_us(const struct timers *t)
 struct timer *timers_due(struct timers *t, int64_t now_us)
 {
     for (int i = 0; i < TIMER_CLASSES; i++) {
-        struct timer *first = t->lists[i].next;
-        if (first != &t->lists[i] && first->at_us <= now_us) {
+        struct timer *first = timers_oldest(t, (enum timer_class)i);
+        if (first && first->at_us <= now_us) {
             take_out(first);
             return first;
         }

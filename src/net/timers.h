@@ -35,6 +35,9 @@ void timers_init(struct timers *t);
 /* (Re)starts a timer; TIMER_NONE clears it. */
 void timer_set(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us);
 
+/* The one of a class that was set first; NULL when there is none. */
+struct timer *timers_oldest(const struct timers *t, enum timer_class class);
+
 /* The earliest deadline, INT64_MAX when there is none. */
 int64_t timers_next_us(const struct timers *t);
 
