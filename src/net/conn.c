@@ -22,6 +22,7 @@
 
 #include "net/conn_read.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 #include "base/mem.h"
 #include "base/metric.h"
@@ -63,11 +64,13 @@ static void next_generation(struct conn *c)
     slot_next_generation(&c->loop->server->slots.all[c->slot]);
 }
 
-void conn_open(struct loop *l, int fd, uint32_t slot, const struct caller *caller)
+void conn_open(struct loop *l, int fd, struct tls_session *tls, uint32_t slot,
+               const struct caller *caller)
 {
     struct conn *c = mem_new(struct conn);
     c->loop = l;
     c->fd = fd;
+    c->tls = tls;
     c->slot = slot;
     c->caller = *caller;
     loop_adopt(l, c);
@@ -85,6 +88,14 @@ static void end_callbacks(struct conn *c)
     }
 }
 
+/* To whom has heard all that we had to say. */
+static void say_end(struct conn *c)
+{
+    if (c->tls && !c->out.first) {
+        tls_say_end(c->tls);
+    }
+}
+
 void conn_close(struct conn *c)
 {
     if (c->state == CONN_DEAD) {
@@ -94,6 +105,8 @@ void conn_close(struct conn *c)
     c->state = CONN_DEAD;
     next_generation(c);
     set_timer(c, TIMER_NONE);
+    say_end(c);
+    tls_end(&c->tls);
     (void)close(c->fd);
     output_fini(&c->out);
     buf_fini(&c->in);
@@ -220,6 +233,7 @@ void conn_post(struct conn *c, struct post *p)
 static void answered(struct conn *c)
 {
     if (c->closing && c->linger) {
+        say_end(c);
         (void)shutdown(c->fd, SHUT_WR);
         c->state = CONN_LINGER;
         c->linger_until_us = c->loop->now_us + LINGER_US;
@@ -276,7 +290,7 @@ void conn_flush(struct conn *c)
     if (c->state == CONN_DEAD) {
         return;
     }
-    switch (output_flush(&c->out, c->fd)) {
+    switch (output_flush(&c->out, c->fd, c->tls)) {
     case OUTPUT_GONE:
         conn_close(c);
         return;
@@ -286,7 +300,7 @@ void conn_flush(struct conn *c)
     case OUTPUT_DONE:
         break;
     }
-    c->out_waiting = false;
+    c->out_waiting = c->tls && tls_wants_room(c->tls);
     if (c->state == CONN_STREAM) {
         set_timer(c, TIMER_NONE);
     } else if (c->state == CONN_ANSWER) {
@@ -322,7 +336,8 @@ void conn_event(struct conn *c, uint32_t events)
         loop_dirty(c->loop, c);
     }
     if (conn_reads(c)) {
-        if (events & (EPOLLIN | EPOLLRDHUP)) {
+        /* a handshake may have waited for room */
+        if (events & (EPOLLIN | EPOLLRDHUP | (c->tls ? EPOLLOUT : 0u))) {
             conn_read(c);
         }
     } else {
@@ -360,8 +375,9 @@ void conn_expired(struct conn *c)
         set_timer(c, c->timer.class);
         return;
     }
-    if (kinds[c->timer.class]) {
-        metric_add(METRIC_HTTP_TIMEOUTS, kinds[c->timer.class], 1);
+    const char *kind = c->tls && !tls_is_open(c->tls) ? "handshake" : kinds[c->timer.class];
+    if (kind) {
+        metric_add(METRIC_HTTP_TIMEOUTS, kind, 1);
     }
     if (c->state == CONN_HEAD || c->state == CONN_BODY) {
         conn_refuse(

@@ -10,6 +10,7 @@
 
 struct loop;
 struct post;
+struct tls_session;
 
 enum conn_state {
     CONN_IDLE,   /* no byte of the next request has come */
@@ -33,6 +34,7 @@ struct caller {
 struct conn {
     struct loop *loop;
     int fd;
+    struct tls_session *tls; /* NULL: plain */
     enum conn_state state;
     uint32_t slot;
     uint32_t armed;   /* epoll's events */
@@ -61,8 +63,9 @@ struct conn {
     struct caller caller;
 };
 
-/* A new connection of an accepted socket, which it owns. */
-void conn_open(struct loop *l, int fd, uint32_t slot, const struct caller *caller);
+/* A new connection of an accepted socket, which it owns; and its TLS, unless that is NULL. */
+void conn_open(struct loop *l, int fd, struct tls_session *tls, uint32_t slot,
+               const struct caller *caller);
 
 /* What epoll says about it. */
 void conn_event(struct conn *c, uint32_t events);

@@ -1,9 +1,16 @@
 #include "net/conn_read.h"
 
 #include "net/loop.h"
+#include "net/tls.h"
+
+#include "base/metric.h"
 
 #include <errno.h>
 #include <sys/socket.h>
+
+enum {
+    HANDSHAKES_A_ROUND = 16, /* 4 ms or so */
+};
 
 static bool parses(const struct conn *c)
 {
@@ -163,24 +170,68 @@ void conn_take(struct conn *c, struct str part)
     }
 }
 
-void conn_read(struct conn *c)
+static void linger(struct conn *c)
 {
-    char *p = c->loop->read_buf;
-    const ssize_t n = recv(c->fd, p, READ_BYTES, MSG_DONTWAIT);
+    const ssize_t n = recv(c->fd, c->loop->read_buf, READ_BYTES, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
-    if (n <= 0) {
+    c->dropped += n > 0 ? (size_t)n : 0;
+    set_timer(c, TIMER_LINGER);
+    if (n <= 0 || c->dropped > LINGER_BYTES || c->loop->now_us > c->linger_until_us) {
+        conn_close(c);
+    }
+}
+
+/* Shaking hands is dear. So much of it is done in a round, and the rest in the next ones: what is
+ * served meanwhile does not wait for it. */
+static bool may_shake_hands(struct loop *l)
+{
+    return l->handshakes++ < HANDSHAKES_A_ROUND;
+}
+
+static void handshake_failed(struct conn *c)
+{
+    metric_add(METRIC_TLS_HANDSHAKES, "failed", 1);
+    if (!tls_heard_http(c->tls)) {
         conn_close(c);
         return;
     }
-    if (c->state != CONN_LINGER) {
-        conn_take(c, (struct str){p, (size_t)n});
+    tls_end(&c->tls);
+    conn_refuse(c, refusal_bad("This port speaks TLS: the address begins with https://."), 0, NULL);
+}
+
+/* As recv; shakes hands where that is still to be done. */
+static ssize_t receive_tls(struct conn *c)
+{
+    const bool was_open = tls_is_open(c->tls);
+    if (!was_open && !may_shake_hands(c->loop)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    const ssize_t n = tls_read(c->tls, c->loop->read_buf, READ_BYTES);
+    c->out_waiting = c->out_waiting || tls_wants_room(c->tls);
+    if (!was_open && tls_is_open(c->tls)) {
+        metric_add(METRIC_TLS_HANDSHAKES, "ok", 1);
+    }
+    return n;
+}
+
+void conn_read(struct conn *c)
+{
+    char *p = c->loop->read_buf;
+    if (c->state == CONN_LINGER) {
+        linger(c);
         return;
     }
-    c->dropped += (size_t)n;
-    set_timer(c, TIMER_LINGER);
-    if (c->dropped > LINGER_BYTES || c->loop->now_us > c->linger_until_us) {
+    const ssize_t n = c->tls ? receive_tls(c) : recv(c->fd, p, READ_BYTES, MSG_DONTWAIT);
+    if (n > 0) {
+        conn_take(c, (struct str){p, (size_t)n});
+    } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    } else if (c->tls && !tls_is_open(c->tls)) {
+        handshake_failed(c);
+    } else {
         conn_close(c);
     }
 }

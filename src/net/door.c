@@ -1,6 +1,7 @@
 #include "net/door.h"
 
 #include "net/loop.h"
+#include "net/tls.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -67,7 +68,8 @@ static bool accept_into(struct loop *l, const struct door *d, uint32_t slot)
     const int fd = accept4(d->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     const int failed = errno;
     if (fd >= 0 && admit(l->server, d, fd, &peer, &caller)) {
-        conn_open(l, fd, slot, &caller);
+        struct tls *tls = d->path ? NULL : l->server->tls;
+        conn_open(l, fd, tls ? tls_accept(tls, fd) : NULL, slot, &caller);
         return true;
     }
     if (fd >= 0) {

@@ -234,6 +234,7 @@ static void one_round(struct loop *l)
     const int n = epoll_wait(l->epoll_fd, events, EVENTS_A_ROUND, wait_ms(l));
     must(n >= 0 || errno == EINTR);
     l->now_us = clock_mono_us();
+    l->handshakes = 0;
     for (int i = 0; i < n; i++) {
         on_event(l, &events[i]);
     }

@@ -25,6 +25,7 @@ struct loop {
     struct conn *dirty; /* have something to send at the end of the round */
     struct conn *grave; /* closed in this round; an event of the same round may still name them */
     struct head head;   /* scratch */
+    int handshakes;     /* steps of TLS in this round */
     int requests_out;   /* with the floor above */
     int64_t accept_again_us; /* after the process ran out of file descriptors; 0: not so */
     pthread_mutex_t post_lock;

@@ -1,5 +1,7 @@
 #include "net/output.h"
 
+#include "net/tls.h"
+
 #include "base/mem.h"
 
 #include <errno.h>
@@ -108,12 +110,20 @@ static void sent(struct output *o, size_t n)
     }
 }
 
-enum output_result output_flush(struct output *o, int fd)
+static ssize_t put(int fd, struct tls_session *tls, struct iovec *iov, int n)
+{
+    if (tls) {
+        return tls_write(tls, iov, n);
+    }
+    const struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+    return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+enum output_result output_flush(struct output *o, int fd, struct tls_session *tls)
 {
     struct iovec iov[3 * PARTS_EACH_SEND];
     while (o->first) {
-        const struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)gather(o, iov)};
-        const ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t n = put(fd, tls, iov, gather(o, iov));
         if (n < 0 && errno == EINTR) {
             continue;
         }

@@ -6,6 +6,7 @@
 #include "net/bytes.h"
 
 struct output_part;
+struct tls_session;
 
 struct output {
     struct output_part *first;
@@ -26,8 +27,8 @@ enum output_result {
     OUTPUT_GONE, /* the other side is gone */
 };
 
-/* Sends what the socket takes; never blocks, never raises SIGPIPE. */
-enum output_result output_flush(struct output *o, int fd);
+/* Sends what the socket takes, over TLS unless that is NULL; never blocks, never raises SIGPIPE. */
+enum output_result output_flush(struct output *o, int fd, struct tls_session *tls);
 
 /* Drops everything. */
 void output_fini(struct output *o);

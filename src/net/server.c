@@ -74,6 +74,11 @@ enum err net_server_listen_local(struct net_server *s, const char *path, struct 
     return ERR_OK;
 }
 
+void net_server_use_tls(struct net_server *s, struct tls *tls)
+{
+    s->tls = tls;
+}
+
 const char *net_server_address(const struct net_server *s)
 {
     return s->address;

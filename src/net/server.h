@@ -18,6 +18,7 @@
 
 struct net_server;
 struct net_req;
+struct tls;
 
 /* What happens at the bounds:
  * - All connections are taken: idle ones are closed to make room, those that were idle the longest
@@ -111,6 +112,9 @@ enum err net_server_new(const char *listen, const struct net_limits *limits,
 /* Listens on a Unix socket too, which only this user (or root) can open; before the loop runs,
  * once. The socket goes with the drain. */
 enum err net_server_listen_local(struct net_server *s, const char *path, struct buf *why);
+
+/* Connections of the address speak TLS; before the loops run. tls outlives the server. */
+void net_server_use_tls(struct net_server *s, struct tls *tls);
 
 /* The address that is really served, "127.0.0.1:3007". */
 const char *net_server_address(const struct net_server *s);

@@ -11,6 +11,7 @@
 
 int fixture_loops = 1;
 bool fixture_uncounted;
+struct tls *fixture_tls;
 
 static void on_head(void *arg, struct net_req *req, struct net_plan *plan)
 {
@@ -163,6 +164,7 @@ void fixture_start(struct fixture *f, const struct net_limits *limits)
     };
     SCOPED(buf_fini) struct buf why = buf_make(1000);
     must(net_server_new("127.0.0.1:0", limits, &callbacks, &f->server, &why) == ERR_OK);
+    net_server_use_tls(f->server, fixture_tls);
     must(pthread_create(&f->thread, NULL, run, f) == 0);
 }
 

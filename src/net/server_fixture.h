@@ -33,6 +33,9 @@ struct fixture {
 /* How many loops serve. */
 extern int fixture_loops;
 
+/* What it speaks; NULL: plain HTTP. */
+extern struct tls *fixture_tls;
+
 /* Whether clients are exempt from the bound of their address. */
 extern bool fixture_uncounted;
 

@@ -12,6 +12,7 @@ struct net_server {
     struct net_limits limits;
     struct net_callbacks callbacks;
     char address[ENDPOINT_TEXT];
+    struct tls *tls; /* NULL: the address speaks plain HTTP */
     struct door doors[DOORS];
     atomic_int open; /* loops that may still accept; the last one closes the doors */
     struct slots slots;

@@ -27,12 +27,12 @@ static void add_name(X509 *cert)
     X509_EXTENSION_free(e);
 }
 
-static X509 *certificate_of(EVP_PKEY *key)
+static X509 *certificate_of(EVP_PKEY *key, int serial, int64_t valid_s)
 {
     X509 *cert = X509_new();
-    must(X509_set_version(cert, 2) && ASN1_INTEGER_set(X509_get_serialNumber(cert), 1));
+    must(X509_set_version(cert, 2) && ASN1_INTEGER_set(X509_get_serialNumber(cert), serial));
     must(X509_gmtime_adj(X509_getm_notBefore(cert), -3600));
-    must(X509_gmtime_adj(X509_getm_notAfter(cert), 3600));
+    must(X509_gmtime_adj(X509_getm_notAfter(cert), (long)valid_s));
     must(X509_set_pubkey(cert, key));
     X509_NAME *name = X509_get_subject_name(cert);
     must(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1,
@@ -41,6 +41,18 @@ static X509 *certificate_of(EVP_PKEY *key)
     add_name(cert);
     must(X509_sign(cert, key, EVP_sha256()));
     return cert;
+}
+
+void tls_write_pair(const char *certificate, const char *key, int serial, int64_t valid_s)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    X509 *cert = certificate_of(pkey, serial, valid_s);
+    FILE *file = fopen(certificate, "we");
+    must(file && PEM_write_X509(file, cert) && fclose(file) == 0);
+    file = fopen(key, "we");
+    must(file && PEM_write_PrivateKey(file, pkey, NULL, NULL, 0, NULL, NULL) && fclose(file) == 0);
+    X509_free(cert);
+    EVP_PKEY_free(pkey);
 }
 
 static void write_ca(struct tls_upstream *u, X509 *cert)
@@ -55,7 +67,7 @@ static void make_context(struct tls_upstream *u)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     must(key);
-    X509 *cert = certificate_of(key);
+    X509 *cert = certificate_of(key, 1, 3600);
     u->ctx = SSL_CTX_new(TLS_server_method());
     must(u->ctx && SSL_CTX_use_certificate(u->ctx, cert) == 1);
     must(SSL_CTX_use_PrivateKey(u->ctx, key) == 1);

@@ -1,8 +1,12 @@
-/* A TLS server for tests, with a certificate of its own for 127.0.0.1. */
+/* Certificates for tests, and a TLS server that has one. */
 #ifndef NET_TLS_FIXTURE_H
 #define NET_TLS_FIXTURE_H
 
 #include "base/base.h"
+
+/* Writes a new certificate for 127.0.0.1, which trusts itself, and its key. It is valid for so long
+ * from now. */
+void tls_write_pair(const char *certificate, const char *key, int serial, int64_t valid_s);
 
 struct tls_upstream;
 
