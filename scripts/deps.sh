@@ -41,6 +41,7 @@ need_build() {
     program npm npm
     library sqlite3 libsqlite3-dev
     library openssl libssl-dev
+    library zlib zlib1g-dev
     library libcurl libcurl4-openssl-dev
     library jansson libjansson-dev
     library libcmark libcmark-dev
@@ -70,6 +71,7 @@ need_test() {
 need_bench() {
     library cmocka libcmocka-dev
     program wrk wrk
+    program nginx nginx-light
 }
 
 need_analyze() {

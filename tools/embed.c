@@ -32,6 +32,14 @@ static const struct {
     {".txt", "text/plain; charset=utf-8"},
 };
 
+static const struct {
+    const char *ending;
+    const char *encoding;
+} encodings[] = {
+    {".gz", "gzip"},
+    {".br", "br"},
+};
+
 struct walk {
     struct arena *arena;
     struct str root;
@@ -47,14 +55,27 @@ __attribute__((noreturn)) static void give_up(const char *what, const char *path
     exit(1);
 }
 
-static const char *content_type(const char *path)
+static const char *content_type(struct str path)
 {
     for (size_t i = 0; i < COUNT(content_types); i++) {
-        if (str_ends(str_of(path), str_of(content_types[i].ending))) {
+        if (str_ends(path, str_of(content_types[i].ending))) {
             return content_types[i].type;
         }
     }
     return "application/octet-stream";
+}
+
+/* Cuts the ending of a packed file off *path. */
+static const char *cut_encoding(struct str *path)
+{
+    for (size_t i = 0; i < COUNT(encodings); i++) {
+        const struct str ending = str_of(encodings[i].ending);
+        if (str_ends(*path, ending)) {
+            *path = str_sub(*path, 0, path->n - ending.n);
+            return encodings[i].encoding;
+        }
+    }
+    return "";
 }
 
 static const char *join(struct walk *w, const char *folder, const char *name)
@@ -143,8 +164,10 @@ static void write_file(struct walk *w, size_t i, FILE *out, struct buf *rows)
     uint8_t digest[HASH_BYTES];
     hash_sha256(bytes.p, bytes.n, digest);
     struct str etag = str_hex(w->arena, digest, sizeof(digest));
-    buf_fmt(rows, "    {\"%s\", \"%s\",\n     \"%s\", file_%zu, %zu},\n", w->files[i],
-            content_type(w->files[i]), etag.p, i, bytes.n);
+    struct str path = str_of(w->files[i]);
+    const char *encoding = cut_encoding(&path);
+    buf_fmt(rows, "    {\"" STR_FMT "\", \"%s\", \"%s\",\n     \"%s\", file_%zu, %zu},\n",
+            STR_ARG(path), encoding, content_type(path), etag.p, i, bytes.n);
 }
 
 static void write_array(struct walk *w, const char *symbol, FILE *out)

@@ -2,7 +2,8 @@
 # Builds the pages and turns them into a C array: web/build.sh EMBED OUT.c DEPFILE STAGE
 #
 # Each folder here with an index.html is a page. Its main.ts is type-checked and bundled into
-# main.js; everything else of the folder is taken as it is. STAGE is a scratch folder.
+# main.js; everything else of the folder is taken as it is, and packed besides. STAGE is a scratch
+# folder.
 set -eu
 embed=$(readlink -f "$1") out=$2 depfile=$3 stage=$4
 web=$(cd "$(dirname "$0")" && pwd)
@@ -27,6 +28,20 @@ bundle() { # page
     fi
 }
 
+# Beside each file its gzip and Brotli forms, where they spare at least a twentieth.
+pack() {
+    find "$stage" -type f -exec node -e '
+        const { readFileSync, writeFileSync } = require("node:fs");
+        const { brotliCompressSync, gzipSync } = require("node:zlib");
+        for (const path of process.argv.slice(1)) {
+            const bytes = readFileSync(path);
+            const packed = { ".gz": gzipSync(bytes, { level: 9 }), ".br": brotliCompressSync(bytes) };
+            for (const [ending, out] of Object.entries(packed)) {
+                if (out.length <= bytes.length * 0.95) writeFileSync(path + ending, out);
+            }
+        }' {} +
+}
+
 install_tools
 rm -rf "$stage"
 mkdir -p "$stage"
@@ -37,6 +52,7 @@ fi
 for index in "$web"/*/index.html; do
     [ -f "$index" ] && bundle "$(basename "$(dirname "$index")")"
 done
+pack
 "$embed" web_files "$out" /dev/null "$stage"
 
 {

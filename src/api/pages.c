@@ -7,38 +7,33 @@
 extern const struct embed_file web_files[];
 extern const size_t web_files_count;
 
-/* Our own pages: one that is missing from the binary is a fault of the build. */
-static const struct embed_file *find(const char *path)
-{
-    size_t i = 0;
-    while (i < web_files_count && strcmp(web_files[i].path, path) != 0) {
-        i++;
-    }
-    must(i < web_files_count);
-    return &web_files[i];
-}
-
-static enum err reply(struct req *r, const struct embed_file *f, struct str bytes, struct str etag)
-{
-    const struct asset asset = {
-        .path = f->path,
-        .type = f->type,
-        .bytes = (const unsigned char *)bytes.p,
-        .size = bytes.n,
-        .etag = str_fmt(r->cx.arena, "\"" STR_FMT "\"", STR_ARG(etag)).p,
-    };
-    return static_reply(r, &asset);
-}
-
 static struct str bytes_of(const struct embed_file *f)
 {
     return (struct str){(const char *)f->bytes, f->size};
 }
 
+/* Our own pages: one that is missing from the binary is a fault of the build. */
+static struct asset find(const char *path)
+{
+    struct asset asset = {};
+    for (size_t i = 0; i < web_files_count; i++) {
+        const struct embed_file *f = &web_files[i];
+        if (strcmp(f->path, path) == 0) {
+            must(asset.count < CODING_COUNT);
+            struct variant *v = &asset.variants[asset.count++];
+            *v = (struct variant){CODING_IDENTITY, bytes_of(f), f->etag};
+            must(!*f->encoding || coding_parse(str_of(f->encoding), &v->coding));
+            asset.type = f->type;
+        }
+    }
+    must(asset.count > 0 && asset.variants[0].coding == CODING_IDENTITY);
+    return asset;
+}
+
 static enum err page(struct req *r, const char *path)
 {
-    const struct embed_file *f = find(path);
-    return reply(r, f, bytes_of(f), str_of(f->etag));
+    const struct asset asset = find(path);
+    return static_reply(r, &asset);
 }
 
 static enum err docs_get(struct req *r)
@@ -68,18 +63,18 @@ static enum err need_demo(struct req *r)
 static enum err demo_get(struct req *r)
 {
     TRY(need_demo(r));
-    struct arena *a = r->cx.arena;
-    const struct embed_file *f = find("demo/index.html");
-    const struct str html = bytes_of(f);
+    const struct asset asset = find("demo/index.html");
+    const struct str html = asset.variants[0].bytes;
     const struct str mark = STR("{{token}}");
     const ptrdiff_t at = str_find(html, mark, 0);
     must(at >= 0);
     const struct str token = auth_visitor_token(&r->cx, app_of(r)->demo, uuid_new());
     const struct str before = str_sub(html, 0, (size_t)at);
     const struct str after = str_sub(html, (size_t)at + mark.n, html.n);
-    const struct str whole =
-        str_fmt(a, STR_FMT STR_FMT STR_FMT, STR_ARG(before), STR_ARG(token), STR_ARG(after));
-    return reply(r, f, whole, uuid_text(a, uuid_new()));
+    static_page_headers(r);
+    return req_reply_raw(r, 200, asset.type,
+                         str_fmt(r->cx.arena, STR_FMT STR_FMT STR_FMT, STR_ARG(before),
+                                 STR_ARG(token), STR_ARG(after)));
 }
 
 static enum err demo_script_get(struct req *r)

@@ -10,6 +10,8 @@
 
 struct embed_file {
     const char *path;           /* within the folder, '/' between its parts: "demo/index.html" */
+    const char *encoding;       /* how it is packed, "gzip" or "br", by a last ending that is not
+                                   part of path; "": not packed */
     const char *type;           /* content type, by the ending of the name */
     const char *etag;           /* SHA-256 of the bytes, 64 lower-case hexadecimal digits */
     const unsigned char *bytes; /* size of them, and a 0 behind the last */

@@ -2,7 +2,9 @@
 #include "base/conf.h"
 #include "base/jw.h"
 #include "base/metric.h"
+#include "crypto/hash.h"
 
+#include "http/gzip.h"
 #include "http/server.h"
 
 enum { DOCUMENT_MAX = 8 * 1024 * 1024 };
@@ -135,11 +137,38 @@ static enum err get_metrics(struct req *r)
     return req_reply_raw(r, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&b));
 }
 
-static enum err get_openapi(struct req *r)
+static void keep(struct http_server *s, enum coding c, struct str bytes)
+{
+    uint8_t digest[HASH_BYTES];
+    hash_sha256(bytes.p, bytes.n, digest);
+    s->reference.variants[s->reference.count++] =
+        (struct variant){c, str_dup(s->kept, bytes), str_hex(s->kept, digest, sizeof(digest)).p};
+}
+
+static void make_reference(struct http_server *s)
 {
     SCOPED(buf_fini) struct buf b = buf_make(DOCUMENT_MAX);
-    router_openapi(r->server->router, conf.public_url, &b);
-    return req_reply_raw(r, 200, "application/json; charset=utf-8", buf_view(&b));
+    SCOPED(buf_fini) struct buf packed = buf_make(DOCUMENT_MAX);
+    router_openapi(s->router, conf.public_url, &b);
+    must(!b.full);
+    s->kept = arena_new();
+    s->reference.type = "application/json; charset=utf-8";
+    keep(s, CODING_IDENTITY, buf_view(&b));
+    if (gzip_pack(buf_view(&b), &packed)) {
+        keep(s, CODING_GZIP, buf_view(&packed));
+    }
+}
+
+/* Made when first asked for, and never changed. */
+static enum err get_openapi(struct req *r)
+{
+    struct http_server *s = r->server;
+    (void)pthread_mutex_lock(&s->reference_lock);
+    if (!s->reference.count) {
+        make_reference(s);
+    }
+    (void)pthread_mutex_unlock(&s->reference_lock);
+    return static_reply(r, &s->reference);
 }
 
 #define PROBE                                                                                      \

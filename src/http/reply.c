@@ -72,6 +72,7 @@ void reply_error(struct exchange *x, enum err e)
     const enum code code = code_seen(cx, e);
     const int status = code_info(code)->http_status;
     buf_fini(&x->out);
+    x->lasting = (struct str){};
     x->out = buf_make(REPLY_MAX);
     const bool by_field = code == CODE_VALIDATION_ERROR;
     error_envelope(&x->out, code, words_seen(cx, code), cx->fields, by_field ? cx->field_count : 0,
@@ -155,6 +156,13 @@ enum err req_reply_raw(struct req *r, int status, const char *content_type, stru
     return end_reply(r);
 }
 
+enum err req_reply_lasting(struct req *r, const char *content_type, struct str bytes)
+{
+    TRY(begin_reply(r, 200, content_type));
+    exchange_of(r)->lasting = bytes;
+    return ERR_OK;
+}
+
 void req_header(struct req *r, const char *name, struct str value)
 {
     struct exchange *x = exchange_of(r);
@@ -176,6 +184,7 @@ struct str req_header_in(const struct req *r, const char *name)
 void reply_reset(struct exchange *x)
 {
     buf_fini(&x->out);
+    x->lasting = (struct str){};
     x->status = 0;
     x->header_count = 0;
     x->req.answered = false;
@@ -250,5 +259,8 @@ void reply_send(struct exchange *x)
         add(headers, &n, "Content-Type", str_of(x->content_type));
     }
     x->req.cx.cancel = NULL; /* it ends with the request */
-    net_reply(&x->req.net, x->status, headers, n, x->out.n ? net_bytes_take(&x->out) : NULL);
+    struct net_bytes *body = x->lasting.n ? net_bytes_lasting(x->lasting)
+                             : x->out.n   ? net_bytes_take(&x->out)
+                                          : NULL;
+    net_reply(&x->req.net, x->status, headers, n, body);
 }

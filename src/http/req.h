@@ -74,6 +74,10 @@ enum err req_reply_list(struct req *r, struct list items, struct str next);
 /* Answers with bytes of its own (copied); content_type is a literal. */
 enum err req_reply_raw(struct req *r, int status, const char *content_type, struct str bytes);
 
+/* Answers 200 with bytes that outlive the server, without copying them; content_type is a literal.
+ */
+enum err req_reply_lasting(struct req *r, const char *content_type, struct str bytes);
+
 /* Adds a header to the answer, instead of the house's own of the same name (Cache-Control,
  * Content-Security-Policy). name is a literal. */
 void req_header(struct req *r, const char *name, struct str value);

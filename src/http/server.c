@@ -230,6 +230,7 @@ enum err http_server_new(const struct http_config *config, struct http_server **
     SCOPED(http_server_free) struct http_server *s = mem_new(struct http_server);
     s->config = *config;
     (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_mutex_init(&s->reference_lock, NULL);
     atomic_init(&s->stop_at_us, INT64_MAX);
     if (!read_dates(s, why) || !read_proxies(s, why)) {
         return ERR_INVALID;
@@ -339,6 +340,8 @@ void http_server_free(struct http_server **server)
     rate_store_free(&s->rates);
     places_free(&s->streams);
     router_free(&s->router);
+    arena_free(&s->kept);
+    (void)pthread_mutex_destroy(&s->reference_lock);
     (void)pthread_mutex_destroy(&s->lock);
     mem_free(s);
     *server = NULL;

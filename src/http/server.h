@@ -12,7 +12,7 @@
 #include "http/forwarded.h"
 #include "http/places.h"
 #include "http/rate.h"
-#include "http/req.h"
+#include "http/static.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,7 +47,10 @@ struct http_server {
     size_t fixed_count;
     char deprecation[32];
     char sunset[30];
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t reference_lock;
+    struct asset reference; /* the OpenAPI document; empty until it is asked for */
+    struct arena *kept;     /* its bytes */
+    pthread_mutex_t lock;   /* of what follows */
     struct exchange *first;
     struct health_part parts[MAX_PARTS];
     size_t part_count;
@@ -67,6 +70,7 @@ struct exchange {
     int status; /* of the answer that is kept back; 0: none */
     const char *content_type;
     struct buf out;
+    struct str lasting; /* instead of out, when not empty */
     struct net_header headers[MAX_HEADERS];
     size_t header_count;
     bool has_verdict;

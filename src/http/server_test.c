@@ -347,6 +347,31 @@ static void serves_pages(void **state)
     assert_string_equal(test_header(&a, "Content-Length"), "31");
 }
 
+static void serves_what_is_packed(void **state)
+{
+    (void)state;
+    test_ask(&a, "GET /page HTTP/1.1\r\nAccept-Encoding: gzip\r\nAccept-Encoding: br\r\n", NULL);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(a.body, "packed by brotli");
+    assert_string_equal(test_header(&a, "Content-Encoding"), "br");
+    assert_string_equal(test_header(&a, "Vary"), "Accept-Encoding");
+    assert_string_equal(test_header(&a, "ETag"), "\"e1-br\"");
+    test_ask(&a, "HEAD /page HTTP/1.1\r\nAccept-Encoding: br;q=0.5, gzip\r\n", NULL);
+    assert_string_equal(test_header(&a, "Content-Encoding"), "gzip");
+    assert_string_equal(test_header(&a, "Content-Length"), "22");
+    assert_string_equal(a.body, "");
+    /* the tag of another coding is not this one's */
+    test_ask(&a, "GET /page HTTP/1.1\r\nAccept-Encoding: br\r\nIf-None-Match: \"e1\"\r\n", NULL);
+    assert_int_equal(a.status, 200);
+    test_ask(&a, "GET /page HTTP/1.1\r\nAccept-Encoding: br\r\nIf-None-Match: \"e1-br\"\r\n", NULL);
+    assert_int_equal(a.status, 304);
+    assert_string_equal(test_header(&a, "Vary"), "Accept-Encoding");
+    assert_string_equal(test_header(&a, "Content-Encoding"), "");
+    test_ask(&a, "GET /page HTTP/1.1\r\nAccept-Encoding: deflate, *;q=0\r\n", NULL);
+    assert_string_equal(a.body, "<!doctype html><title>x</title>");
+    assert_string_equal(test_header(&a, "Content-Encoding"), "");
+}
+
 static bool part_ok = true;
 
 static bool check_part(void *arg, struct buf *detail)
@@ -629,6 +654,7 @@ int main(void)
         cmocka_unit_test(streams),
         cmocka_unit_test(a_failed_stream_says_so),
         cmocka_unit_test(serves_pages),
+        cmocka_unit_test(serves_what_is_packed),
         cmocka_unit_test(health_tells_strangers_little),
         cmocka_unit_test(metrics_are_the_operators),
         cmocka_unit_test(limits_a_key),

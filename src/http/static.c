@@ -22,28 +22,52 @@ static bool has_it(struct str header, const char *etag)
     return false;
 }
 
+void static_page_headers(struct req *r)
+{
+    req_header(r, "Content-Security-Policy", str_of(page_policy));
+}
+
+static const struct variant *choose(const struct req *r, const struct asset *asset)
+{
+    static const char name[] = "Accept-Encoding";
+    struct accepted accepted = {};
+    const struct variant *best = &asset->variants[0];
+    int best_weight = 0; /* when nothing is taken, plain bytes are still better than none */
+    const size_t lines = net_req_header_count(r->net, name);
+    for (size_t i = 0; i < lines; i++) {
+        accept_line(&accepted, net_req_header_nth(r->net, name, i));
+    }
+    for (size_t i = 0; i < asset->count; i++) {
+        const struct variant *v = &asset->variants[i];
+        const int weight = accept_weight(&accepted, v->coding);
+        if (weight > best_weight ||
+            (weight && weight == best_weight && v->bytes.n < best->bytes.n)) {
+            best = v;
+            best_weight = weight;
+        }
+    }
+    return best;
+}
+
 enum err static_reply(struct req *r, const struct asset *asset)
 {
     const bool is_page = str_starts(str_of(asset->type), STR("text/html"));
-    req_header(r, "ETag", str_of(asset->etag));
+    const struct variant *v = choose(r, asset);
+    const struct str etag = str_fmt(r->cx.arena, "\"%s\"", v->etag);
+    req_header(r, "ETag", etag);
     /* the paths have no version in them: always ask, mostly hear 304 */
     req_header(r, "Cache-Control", STR("no-cache"));
-    if (is_page) {
-        req_header(r, "Content-Security-Policy", str_of(page_policy));
+    if (asset->count > 1) {
+        req_header(r, "Vary", STR("Accept-Encoding"));
     }
-    if (has_it(req_header_in(r, "If-None-Match"), asset->etag)) {
+    if (is_page) {
+        static_page_headers(r);
+    }
+    if (has_it(req_header_in(r, "If-None-Match"), etag.p)) {
         return req_reply_raw(r, 304, asset->type, STR(""));
     }
-    return req_reply_raw(r, 200, asset->type,
-                         (struct str){(const char *)asset->bytes, asset->size});
-}
-
-const struct asset *static_find(const struct asset *assets, size_t count, struct str path)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_is(path, assets[i].path)) {
-            return &assets[i];
-        }
+    if (v->coding != CODING_IDENTITY) {
+        req_header(r, "Content-Encoding", str_of(coding_name(v->coding)));
     }
-    return NULL;
+    return req_reply_lasting(r, asset->type, v->bytes);
 }

@@ -1,22 +1,29 @@
-/* Pages and scripts that are compiled into the program. */
+/* Pages, scripts and documents that are ready in memory, packed beforehand. */
 #ifndef HTTP_STATIC_H
 #define HTTP_STATIC_H
 
+#include "http/accept.h"
 #include "http/req.h"
 
-struct asset {
-    const char *path; /* as it is asked for, "/docs" */
-    const char *type; /* "text/html; charset=utf-8" */
-    const unsigned char *bytes;
-    size_t size;
-    const char *etag; /* with its quotes */
+/* The same bytes in one coding. */
+struct variant {
+    enum coding coding;
+    struct str bytes;
+    const char *etag; /* without its quotes; of each coding another one (RFC 9110 §8.8.3) */
 };
 
-/* Answers with the asset, or 304 when the client has it. Pages get a policy that allows what comes
- * from here and nothing inline. The row must be raw. */
+struct asset {
+    const char *type; /* "text/html; charset=utf-8" */
+    struct variant variants[CODING_COUNT];
+    size_t count; /* >= 1; one of them is plain */
+};
+
+/* Answers with the variant that the client likes best, the smaller one of two; or 304 when the
+ * client has it. Pages get a policy that allows what comes from here and nothing inline. The row
+ * must be raw. The bytes are not copied; they outlive the server. */
 enum err static_reply(struct req *r, const struct asset *asset);
 
-/* The asset with the path among count, or NULL. */
-const struct asset *static_find(const struct asset *assets, size_t count, struct str path);
+/* The policy of pages alone, for one that is made anew for each request. */
+void static_page_headers(struct req *r);
 
 #endif

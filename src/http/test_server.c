@@ -151,9 +151,12 @@ static enum err stream(struct req *r)
 
 static enum err page(struct req *r)
 {
-    static const char html[] = "<!doctype html><title>x</title>";
-    static const struct asset asset = {"/page", "text/html; charset=utf-8",
-                                       (const unsigned char *)html, sizeof(html) - 1, "\"e1\""};
+    static const struct asset asset = {
+        "text/html; charset=utf-8",
+        {{CODING_IDENTITY, STR("<!doctype html><title>x</title>"), "e1"},
+         {CODING_BROTLI, STR("packed by brotli"), "e1-br"},
+         {CODING_GZIP, STR("packed by gzip, larger"), "e1-gzip"}},
+        3};
     return static_reply(r, &asset);
 }
 

@@ -7,7 +7,8 @@
 struct net_bytes {
     atomic_uint refs;
     size_t n;
-    char *taken; /* NULL: the bytes stand behind the struct */
+    const char *p;
+    char *taken; /* to be freed with it; else the bytes stand behind the struct, or last for ever */
     char own[];
 };
 
@@ -16,9 +17,19 @@ struct net_bytes *net_bytes_new(struct str copy)
     struct net_bytes *b = mem_alloc(1, sizeof(*b) + copy.n);
     atomic_init(&b->refs, 1);
     b->n = copy.n;
+    b->p = b->own;
     if (copy.n) {
         memcpy(b->own, copy.p, copy.n);
     }
+    return b;
+}
+
+struct net_bytes *net_bytes_lasting(struct str bytes)
+{
+    struct net_bytes *b = mem_new(struct net_bytes);
+    atomic_init(&b->refs, 1);
+    b->n = bytes.n;
+    b->p = bytes.p;
     return b;
 }
 
@@ -28,6 +39,7 @@ struct net_bytes *net_bytes_take(struct buf *take)
     atomic_init(&b->refs, 1);
     b->n = take->n;
     b->taken = TAKE(take->p);
+    b->p = b->taken;
     *take = buf_make(take->max);
     return b;
 }
@@ -48,5 +60,5 @@ void net_bytes_unref(struct net_bytes *b)
 
 struct str net_bytes_view(const struct net_bytes *b)
 {
-    return (struct str){b->taken ? b->taken : b->own, b->n};
+    return (struct str){b->n ? b->p : "", b->n};
 }

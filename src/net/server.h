@@ -65,6 +65,7 @@ struct net_plan {
 /* Immutable bytes, counted: one body may be sent to many. Any thread. */
 struct net_bytes;
 struct net_bytes *net_bytes_new(struct str copy);
+struct net_bytes *net_bytes_lasting(struct str bytes); /* not copied: they outlive the server */
 struct net_bytes *
 net_bytes_take(struct buf *take); /* takes the memory; *take is empty afterwards */
 struct net_bytes *net_bytes_ref(struct net_bytes *b);
