@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures; see docs/performance.md. bench/run.sh [NAME…]   (start turns first_token memory inbound search commit; default: all)
+# Measures; see docs/performance.md. bench/run.sh [NAME…]   (start reply turns first_token memory inbound search commit; default: all)
 set -eu
 cd "$(dirname "$0")/.."
 export BUILD=build-bench
@@ -7,7 +7,7 @@ export BUILD=build-bench
 ninja -C "$BUILD" src/main/metachat bench/db_commit bench/inbound_bare bench/search_text >/dev/null
 export METACHAT_BIN="$BUILD/src/main/metachat" BENCH_PROGRAMS="$BUILD/bench"
 echo "machine: $(nproc) cores, $(uname -m), $(date -u +%F)"
-for name in "${@:-start turns first_token memory inbound search commit}"; do
+for name in "${@:-start reply turns first_token memory inbound search commit}"; do
     for one in $name; do
         case $one in
         search) "$BUILD/bench/search_text" "${CHUNKS:-100000}" ;;
