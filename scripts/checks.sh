@@ -24,7 +24,7 @@ same() { # file that is checked in, command that makes it
 }
 
 sources() {
-    find src tools tests/fuzz -name '*.[ch]' | sort
+    find src tools tests/fuzz tests/fault -name '*.[ch]' | sort
 }
 
 mapfile -t c_files < <(sources)

@@ -16,6 +16,18 @@
 int64_t clock_wall_us(void);
 int64_t clock_mono_us(void);
 
+/* Looks how far wall time has jumped against monotonic time since the last look: microseconds, below
+ * zero when it was set back; 0 for less than two seconds, and at the first look. (Time in which the
+ * machine slept is such a jump.) One thread asks, about each second. */
+int64_t clock_look(void);
+
+/* The last jump that clock_look saw, and how long ago; false: none. */
+bool clock_jumped(int64_t *ret_step_us, int64_t *ret_ago_us);
+
+/* The time before which things are age_us old, for throwing them away. For a day after a jump
+ * forward the jump does not count: so a clock that is wrong for an hour deletes nothing. */
+int64_t clock_before_us(int64_t now_us, int64_t age_us);
+
 /* Blocks the thread; for waits that nothing can wake, which only start-up and tests have. */
 void clock_sleep_us(int64_t us);
 

@@ -28,12 +28,21 @@ uint64_t rand_below(uint64_t below)
     return v % below;
 }
 
-/* The 12 bits behind the milliseconds count up within one millisecond; when they run out, the time
- * runs ahead. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t last; /* of the ids made: milliseconds << 12 | counter */
+
+void uuid_after(int64_t wall_us)
+{
+    const uint64_t at = (uint64_t)max_i64(0, wall_us / 1000) << 12;
+    (void)pthread_mutex_lock(&lock);
+    last = at > last ? at : last;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+/* The 12 bits behind the milliseconds count up within one millisecond; when they run out, or the
+ * clock is set back, the time runs ahead. */
 struct uuid uuid_new(void)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static uint64_t last; /* milliseconds << 12 | counter */
     struct uuid u;
     rand_bytes(u.b + 8, 8);
     (void)pthread_mutex_lock(&lock);

@@ -2,16 +2,22 @@
 
 #include "base/clock.h"
 #include "base/jw.h"
+#include "base/metric.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
 enum {
-    FIELDS_MAX = 16 * 1024,
+    LINE_BYTES = PIPE_BUF, /* a pipe takes so much whole, or not at all */
+    END_BYTES = 32,        /* of it, for what closes the line */
 };
 
 static _Atomic int threshold = LOG_INFO;
 static _Atomic int out_fd = STDERR_FILENO;
+static _Atomic int64_t dropped_us; /* when a line was last dropped; 0: never */
 
 void log_set_level(enum log_level level)
 {
@@ -47,6 +53,28 @@ static void add_field(struct buf *b, const struct log_field *f)
     }
 }
 
+int64_t log_dropped_us(void)
+{
+    return atomic_load(&dropped_us);
+}
+
+/* Whoever reads the log may have stopped reading: nobody waits for it. A pipe or socket that says
+ * it has room takes a line without blocking, as long as only one of our threads asks and writes. */
+static void write_line(struct str line)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    (void)pthread_mutex_lock(&lock);
+    const int fd = atomic_load(&out_fd);
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    const bool written = poll(&room, 1, 0) == 1 && room.revents & POLLOUT &&
+                         write(fd, line.p, line.n) == (ssize_t)line.n;
+    (void)pthread_mutex_unlock(&lock);
+    if (!written) {
+        atomic_store(&dropped_us, clock_mono_us());
+        metric_add(METRIC_LOG_DROPPED, NULL, 1);
+    }
+}
+
 void log_fields(const struct cx *cx, enum log_level level, const char *event,
                 const struct log_field *fields, size_t count)
 {
@@ -55,7 +83,7 @@ void log_fields(const struct cx *cx, enum log_level level, const char *event,
         return;
     }
     struct arena *a = arena_new();
-    SCOPED(buf_fini) struct buf b = buf_make(FIELDS_MAX + KB);
+    SCOPED(buf_fini) struct buf b = buf_make(LINE_BYTES);
     jw_open(&b, '{');
     jw_member_str(&b, "time", clock_rfc3339(a, clock_wall_us()));
     jw_member_str(&b, "level", str_of(names[level]));
@@ -70,18 +98,17 @@ void log_fields(const struct cx *cx, enum log_level level, const char *event,
     for (size_t i = 0; i < count; i++) {
         add_field(&b, &fields[i]);
     }
-    if (b.n > FIELDS_MAX || b.full) {
+    if (b.n > LINE_BYTES - END_BYTES || b.full) {
         b.full = false;
         b.n = head;
-        jw_member_bool(&b, "fieldsTooLong",
-                       true); /* an event without its fields is better than none */
+        /* an event without its fields is better than none */
+        jw_member_bool(&b, "fieldsTooLong", true);
     }
     jw_close(&b, '}');
     buf_char(&b, '\n');
     arena_free(&a);
     if (!b.full) {
-        (void)!write(atomic_load(&out_fd), b.p,
-                     b.n); /* a log that cannot be written has nobody to tell */
+        write_line(buf_view(&b));
     }
 }
 

@@ -1,6 +1,7 @@
 /* The log: one JSON object a line on standard error, an event name and typed fields. Only http/,
  * jobs/, net's loop and main/ log; everything below returns its failure, so each failure is logged
- * once. Never content, never secrets. Any thread. */
+ * once. Never content, never secrets. A line that cannot be written at once is dropped and counted:
+ * a reader that has stopped reading never holds anybody up. Any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -41,6 +42,9 @@ void log_fields(const struct cx *cx, enum log_level level, const char *event,
 /* A failure that is being handled here: adds code, class and detail of cx. Level ERROR for our
  * faults and for dependencies (5xx), INFO for the caller's (4xx). */
 void log_failure(struct cx *cx, const char *event, enum err e);
+
+/* When a line was last dropped, monotonic; 0: never. */
+int64_t log_dropped_us(void);
 
 /* Lines below the level are not written; LOG_INFO at start. */
 void log_set_level(enum log_level level);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/metric.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -168,8 +169,8 @@ static void too_many_bytes_cost_the_fields_not_the_event(void **state)
     assert_text(o, "requestId", "req-7");
     assert_true(json_get_bool(o, "fieldsTooLong", false));
     assert_null(json_object_get(o, "big"));
-    log_ev(&cx, LOG_INFO, "x", LOG_STR("big", ((struct str){big, 15000})));
-    assert_int_equal(json_get_str(line(), "big").n, 15000);
+    log_ev(&cx, LOG_INFO, "x", LOG_STR("big", ((struct str){big, 3800})));
+    assert_int_equal(json_get_str(line(), "big").n, 3800);
 }
 
 static void *log_many(void *arg)
@@ -201,6 +202,21 @@ static void lines_of_threads_do_not_mix(void **state)
     assert_int_equal(n, 200);
 }
 
+static void a_full_pipe_costs_lines_and_holds_nobody_up(void **state)
+{
+    (void)state;
+    const double before = metric_value(METRIC_LOG_DROPPED, NULL);
+    for (int i = 0; i < 2000; i++) { /* more than a pipe holds */
+        log_ev(NULL, LOG_INFO, "unread", LOG_I64("i", i), LOG_CSTR("words", "to fill the pipe up"));
+    }
+    assert_true(metric_value(METRIC_LOG_DROPPED, NULL) > before);
+    assert_true(log_dropped_us() > 0);
+    const struct str text = written();
+    assert_true(text.n > 0 && text.p[text.n - 1] == '\n');
+    log_ev(NULL, LOG_INFO, "read_again");
+    assert_text(line(), "event", "read_again");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +228,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_that_are_no_text_still_give_a_line, begin, end),
         cmocka_unit_test_setup_teardown(too_many_bytes_cost_the_fields_not_the_event, begin, end),
         cmocka_unit_test_setup_teardown(lines_of_threads_do_not_mix, begin, end),
+        cmocka_unit_test_setup_teardown(a_full_pipe_costs_lines_and_holds_nobody_up, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

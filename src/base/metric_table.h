@@ -38,5 +38,11 @@ METRIC(BREAKER_OPEN,      "breaker_open",                     GAUGE,     "depend
 METRIC(KEY_CHECKS,        "key_checks_total",                 COUNTER,   "verdict", "API keys looked at.")
 METRIC(EVENTS,            "events_total",                     COUNTER,   NULL,      "Events stored.")
 METRIC(STREAMS_REFUSED,   "streams_refused_total",            COUNTER,   "limit",   "Streams refused because there were as many as all, or one tenant, may have.")
+METRIC(LOG_DROPPED,       "log_lines_dropped_total",          COUNTER,   NULL,      "Lines of the log that nobody took.")
+METRIC(HEALTH_PART,       "health_part_ok",                   GAUGE,     "part",    "Whether a part of the health is as it should be, 1 or 0; looked at when health or metrics are asked for.")
+METRIC(FILES_OPEN,        "process_open_fds",                 GAUGE,     NULL,      "Open descriptors.")
+METRIC(FILES_MAX,         "process_max_fds",                  GAUGE,     NULL,      "Descriptors that the system lets this process have.")
+METRIC(BLOBS_LOST,        "blobs_lost_total",                 COUNTER,   "how",     "Reads of a stored file that is gone or damaged.")
+METRIC(CLOCK_JUMPS,       "clock_jumps_total",                COUNTER,   NULL,      "Times that the wall clock jumped.")
 METRIC(STREAMS,           "streams_open",                     GAUGE,     NULL,      "Open event streams.")
 // clang-format on

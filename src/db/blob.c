@@ -6,11 +6,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "crypto/hash.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +29,8 @@ static const int64_t left_behind_us = HOUR_US;
 
 struct blob_store {
     int dir; /* all paths are relative to it */
+    _Atomic int64_t lost_count;
+    _Atomic int64_t lost_us; /* monotonic: the last one */
 };
 
 struct place {
@@ -185,6 +189,20 @@ static enum err read_all(struct cx *cx, int fd, size_t n, struct str *ret)
     return ERR_OK;
 }
 
+static void note_lost(struct blob_store *s, const char *how)
+{
+    atomic_fetch_add(&s->lost_count, 1);
+    atomic_store(&s->lost_us, clock_mono_us());
+    metric_add(METRIC_BLOBS_LOST, how, 1);
+}
+
+bool blob_lost(const struct blob_store *s, struct blob_loss *ret)
+{
+    ret->count = atomic_load(&s->lost_count);
+    ret->ago_us = clock_mono_us() - atomic_load(&s->lost_us);
+    return ret->count > 0;
+}
+
 enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, size_t max,
                   struct str *ret)
 {
@@ -193,8 +211,11 @@ enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, si
     SCOPED(close_fd) int fd = openat(s->dir, p.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
     if (fd < 0 || fstat(fd, &st)) {
-        return errno == ENOENT ? cx_fail(cx, CODE_NOT_FOUND, "there is no such file")
-                               : fail_disk(cx, "read");
+        if (errno != ENOENT) {
+            return fail_disk(cx, "read");
+        }
+        note_lost(s, "gone");
+        return cx_fail(cx, CODE_NOT_FOUND, "the stored file is gone; upload it again");
     }
     if ((size_t)st.st_size > max) {
         return cx_fail(cx, CODE_PAYLOAD_TOO_LARGE, "the file has %lld bytes, more than %zu",
@@ -205,6 +226,7 @@ enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, si
     TRY(read_all(cx, fd, (size_t)st.st_size, &bytes));
     hash_sha256(bytes.p, bytes.n, sum);
     if (memcmp(sum, name.sha256, sizeof(sum)) != 0) {
+        note_lost(s, "damaged");
         return cx_fail(cx, CODE_INTERNAL_ERROR, "the stored file %s is damaged", p.name);
     }
     *ret = bytes;

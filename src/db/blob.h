@@ -27,6 +27,13 @@ enum err blob_put(struct cx *cx, struct blob_store *s, struct str bytes, struct 
 enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, size_t max,
                   struct str *ret);
 
+/* Reads of blobs that were not there or damaged, since the store was opened; false: none. */
+struct blob_loss {
+    int64_t count;
+    int64_t ago_us; /* the last one */
+};
+bool blob_lost(const struct blob_store *s, struct blob_loss *ret);
+
 /* Removes; not there is fine. */
 enum err blob_remove(struct cx *cx, struct blob_store *s, struct blob_name name);
 

@@ -192,6 +192,7 @@ bool db_can(const struct db *db, enum db_capability what);
 /* For health: whether the last write could be made durable, and the schema version. */
 struct db_health {
     bool writable;
+    const char *trouble; /* with the files, in words; NULL: none */
     int64_t wal_bytes;
     int readers, readers_used, waiting;
 };

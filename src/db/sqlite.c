@@ -70,7 +70,15 @@ static enum err open_writer(struct db_sqlite *s, const struct db_options *o, str
     }
     TRY(make_file(o->path, why));
     TRY(sqlite_conn_open(o->path, CONN_WRITER, o->check_plans, &s->write_conn, why));
-    return check_wal(s->write_conn, o->path, why);
+    TRY(check_wal(s->write_conn, o->path, why));
+    /* the first look makes the log's file */
+    if (sqlite3_exec(s->write_conn->sq, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL) ||
+        !files_note(s)) {
+        buf_fmt(why, "cannot open the database %s or its log: %s", o->path,
+                sqlite3_errmsg(s->write_conn->sq));
+        return ERR_UNAVAILABLE;
+    }
+    return ERR_OK;
 }
 
 /* Proves at start that the file is there and is a database. */
@@ -81,7 +89,9 @@ static enum err open_reader(struct db_sqlite *s, const struct db_options *o, str
     c->next = s->readers.idle;
     s->readers.idle = c;
     s->readers.open++;
-    return check_wal(c, o->path, why);
+    TRY(check_wal(c, o->path, why));
+    (void)files_note(s);
+    return ERR_OK;
 }
 
 /* Readers go first: the last connection to close checkpoints, and that has to be the writer. */
@@ -96,6 +106,7 @@ static void sqlite_close(struct db *db)
     }
     mem_free(s->path);
     mem_free(s->wal_path);
+    mem_free(s->lock_path);
     mem_free(s);
 }
 
@@ -107,6 +118,7 @@ static struct db_sqlite *sqlite_new(const struct db_options *o)
     s->path = mem_dup(o->path, n);
     s->wal_path = mem_alloc(n + sizeof("-wal"), 1);
     (void)snprintf(s->wal_path, n + sizeof("-wal"), "%s-wal", o->path);
+    s->lock_path = o->lock_path ? mem_dup(o->lock_path, strlen(o->lock_path)) : NULL;
     s->db.options = *o;
     s->db.options.path = s->path;
     s->db.options.lock_path = NULL;
@@ -234,7 +246,9 @@ static void sqlite_health(struct db *db, struct db_health *ret)
 {
     struct db_sqlite *s = of(db);
     struct stat st;
-    ret->writable = s->write_conn && atomic_load(&s->writer.healthy);
+    const char *trouble = files_trouble(s);
+    ret->trouble = trouble ? trouble : atomic_load(&s->trouble);
+    ret->writable = s->write_conn && !ret->trouble && atomic_load(&s->writer.healthy);
     ret->wal_bytes = stat(s->wal_path, &st) == 0 ? st.st_size : 0;
     readers_load(&s->readers, ret);
     ret->waiting += writer_waiting(&s->writer);

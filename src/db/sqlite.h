@@ -6,6 +6,7 @@
  *   sqlite_read.c   the pool of read-only connections
  *   sqlite_plan.c   does a tenant-scoped statement stay with its tenant?
  *   sqlite_lock.c   keeps a second server out
+ *   sqlite_files.c  are the open files still those at their paths?
  *   sqlite_stats.c  what text search wants to know of a row */
 #ifndef DB_SQLITE_H
 #define DB_SQLITE_H
@@ -16,6 +17,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 /* --- one connection; belongs to the thread that has it --- */
 
@@ -92,11 +94,11 @@ struct waiter {
 struct batch {
     atomic_int refs;
     struct latch ended;
-    bool durable;  /* the outcome; written before ended opens */
-    char why[160]; /* of what is not durable */
-    bool dead;     /* SQLite has thrown the transaction away */
-    bool alone;    /* a schema change: takes no second member */
-    int members;   /* that had their turn */
+    bool durable;        /* the outcome; written before ended opens */
+    char why[CX_DETAIL]; /* of what is not durable */
+    bool dead;           /* SQLite has thrown the transaction away */
+    bool alone;          /* a schema change: takes no second member */
+    int members;         /* that had their turn */
     int64_t began_us;
     struct db_notes notes; /* in the order in which members ended */
 };
@@ -157,14 +159,34 @@ enum err lock_take(const char *path, int *ret_fd, struct buf *why);
 /* Refuses a library that is too old; why has the sentence. */
 enum err sqlite_check_version(int version, const char *text, struct buf *why);
 
+struct file_id {
+    dev_t device;
+    ino_t inode;
+};
+
 struct db_sqlite {
     struct db db;
     char *path;
     char *wal_path;
-    int lock_fd;             /* -1: none */
-    struct conn *write_conn; /* NULL: opened for reading only */
+    char *lock_path;
+    struct file_id db_id;
+    struct file_id wal_id;
+    int lock_fd;                 /* -1: none; once serving, of whoever has the turn to write */
+    const char *_Atomic trouble; /* what the last files_keep said */
+    struct conn *write_conn;     /* NULL: opened for reading only */
     struct writer writer;
     struct readers readers;
 };
+
+/* --- the files --- */
+
+/* Notes which files are open; false when one is not there. */
+bool files_note(struct db_sqlite *s);
+
+/* What is wrong with the database and its log, in words, or NULL. Any thread. */
+const char *files_trouble(const struct db_sqlite *s);
+
+/* Likewise, and sees to it that the lock file is ours; by whoever has the turn to write. */
+const char *files_keep(struct db_sqlite *s);
 
 #endif

@@ -17,12 +17,9 @@ struct cached {
 };
 
 static const char *const own_texts[OWN_COUNT] = {
-    [OWN_BEGIN_READ] = "BEGIN",
-    [OWN_BEGIN_WRITE] = "BEGIN IMMEDIATE",
-    [OWN_COMMIT] = "COMMIT",
-    [OWN_ROLLBACK] = "ROLLBACK",
-    [OWN_SAVEPOINT] = "SAVEPOINT m",
-    [OWN_RELEASE] = "RELEASE m",
+    [OWN_BEGIN_READ] = "BEGIN",      [OWN_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [OWN_COMMIT] = "COMMIT",         [OWN_ROLLBACK] = "ROLLBACK",
+    [OWN_SAVEPOINT] = "SAVEPOINT m", [OWN_RELEASE] = "RELEASE m",
     [OWN_UNDO] = "ROLLBACK TO m",
 };
 

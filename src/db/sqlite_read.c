@@ -91,6 +91,11 @@ static enum err open_one(struct readers *r, struct cx *cx, struct conn **ret)
     if (sqlite_conn_open(o->path, CONN_READER, o->check_plans, ret, &why)) {
         return cx_fail(cx, CODE_DATABASE_ERROR, STR_FMT, STR_ARG(buf_view(&why)));
     }
+    const char *trouble = files_trouble(container_of(r->db, struct db_sqlite, db));
+    if (trouble) { /* it may be another file that was opened */
+        sqlite_conn_close(ret);
+        return cx_fail(cx, CODE_DATABASE_ERROR, "%s", trouble);
+    }
     return ERR_OK;
 }
 

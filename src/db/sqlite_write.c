@@ -22,7 +22,8 @@
  *    way round there is no promise: after a sync that failed, a crash before the next commit may
  *    bring a lost batch back. Keys against duplicates stand against that.)
  * 5. Nothing interrupts this connection: an interrupt would roll back the work of others.
- * 6. Between turns no statement is open, and no savepoint. */
+ * 6. Between turns no statement is open, and no savepoint.
+ * 7. Nothing is committed into files that are no longer at their paths. */
 #include "db/sqlite.h"
 
 #include "base/clock.h"
@@ -95,18 +96,24 @@ static void batch_unref(struct batch *b)
     }
 }
 
-static void batch_dies(struct writer *w)
+static void batch_dies(struct writer *w, const char *why)
 {
     if (!w->batch->dead) {
         w->batch->dead = true;
-        (void)snprintf(w->batch->why, sizeof(w->batch->why), "%s", sqlite3_errmsg(w->conn->sq));
+        (void)snprintf(w->batch->why, sizeof(w->batch->why), "%s", why);
     }
+}
+
+/* What stands in the way of keeping what is written, or NULL. */
+static const char *trouble_of(const struct writer *w)
+{
+    return files_keep(container_of(w->db, struct db_sqlite, db));
 }
 
 void writer_look(struct writer *w)
 {
     if (sqlite3_get_autocommit(w->conn->sq)) {
-        batch_dies(w);
+        batch_dies(w, sqlite3_errmsg(w->conn->sq));
     }
 }
 
@@ -120,8 +127,11 @@ static void tell_listener(struct writer *w, const struct db_notes *notes)
 static void commit_batch(struct writer *w)
 {
     struct batch *b = w->batch;
-    if (!b->dead && sqlite_conn_own(w->conn, OWN_COMMIT)) {
-        batch_dies(w);
+    const char *trouble = trouble_of(w);
+    if (trouble) {
+        batch_dies(w, trouble);
+    } else if (!b->dead && sqlite_conn_own(w->conn, OWN_COMMIT)) {
+        batch_dies(w, sqlite3_errmsg(w->conn->sq));
     }
     if (b->dead && !sqlite3_get_autocommit(w->conn->sq)) {
         (void)sqlite_conn_own(w->conn, OWN_ROLLBACK);
@@ -168,6 +178,11 @@ static enum err open_batch(struct writer *w, struct cx *cx, bool alone)
     if (w->batch) {
         return ERR_OK;
     }
+    const char *trouble = trouble_of(w);
+    if (trouble) {
+        atomic_store(&w->healthy, false);
+        return cx_fail(cx, CODE_DATABASE_ERROR, "%s", trouble);
+    }
     /* By call, not by statement, so that it cannot fail. */
     (void)sqlite3_db_config(w->conn->sq, SQLITE_DBCONFIG_ENABLE_FKEY, (int)!alone, NULL);
     if (clear_away(w) || sqlite_conn_own(w->conn, OWN_BEGIN_WRITE)) {
@@ -186,7 +201,7 @@ static enum err join_batch(struct writer *w, struct db_tx *tx)
     TRY(open_batch(w, tx->cx, tx->mode == DB_SCHEMA));
     if (sqlite_conn_own(w->conn, OWN_SAVEPOINT)) {
         const enum err e = sqlite_conn_fail(w->conn, tx->cx);
-        batch_dies(w);
+        batch_dies(w, tx->cx->detail);
         return e;
     }
     atomic_fetch_add(&w->batch->refs, 1);
@@ -240,7 +255,7 @@ static void leave(struct writer *w, struct db_tx *tx, bool keep)
         return;
     }
     if ((!keep && sqlite_conn_own(w->conn, OWN_UNDO)) || sqlite_conn_own(w->conn, OWN_RELEASE)) {
-        batch_dies(w);
+        batch_dies(w, sqlite3_errmsg(w->conn->sq));
     } else if (keep) {
         db_notes_move(&b->notes, &tx->notes);
     }

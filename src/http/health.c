@@ -46,6 +46,7 @@ static enum state check_parts(struct http_server *s, struct buf *out)
         if (!ok && state != STATE_DOWN) {
             state = parts[i].required ? STATE_DOWN : STATE_DEGRADED;
         }
+        metric_set(METRIC_HEALTH_PART, parts[i].name, ok);
         jw_open(out, '{');
         jw_member_str(out, "name", str_of(parts[i].name));
         jw_member_bool(out, "ok", ok);
@@ -132,6 +133,8 @@ static enum err get_metrics(struct req *r)
         return cx_fail(&r->cx, CODE_UNAUTHORIZED, "metrics are the operator's");
     }
     SCOPED(buf_fini) struct buf b = buf_make(DOCUMENT_MAX);
+    SCOPED(buf_fini) struct buf parts = buf_make(32 * KB);
+    (void)check_parts(r->server, &parts); /* for its gauges */
     set_gauges(r->server);
     metric_print(&b);
     return req_reply_raw(r, 200, "text/plain; version=0.0.4; charset=utf-8", buf_view(&b));

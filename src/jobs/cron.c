@@ -23,15 +23,17 @@ static const struct db_stmt select_due =
     DB_PLATFORM_SQL("SELECT due_us FROM cron_runs WHERE name = $1");
 static const struct db_stmt claim_run =
     DB_PLATFORM_SQL("UPDATE cron_runs SET due_us = $2, started_us = $3 "
-                    "WHERE name = $1 AND due_us <= $3");
+                    "WHERE name = $1 AND (due_us <= $3 OR due_us > $4)");
 static const struct db_stmt end_run =
     DB_PLATFORM_SQL("UPDATE cron_runs SET ended_us = $2, result = $3, count = $4 WHERE name = $1");
+
+static const struct db_stmt select_last = DB_PLATFORM_SQL("SELECT max(started_us) FROM cron_runs");
 
 struct cron {
     struct db *db;
     const struct cron_job *jobs;
     void *user;
-    int64_t *next_us; /* of each job: not to be looked at before this wall time */
+    int64_t *next_us; /* of each job: not to be looked at before this monotonic time */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -52,16 +54,22 @@ static enum err read_due(struct cx *cx, const struct cron_job *job, int64_t *ret
     return ERR_OK;
 }
 
+/* No job is ever put off so far: the clock was set back since. */
+static int64_t too_far_us(const struct cx *cx, const struct cron_job *job)
+{
+    return cx->now_us + 2 * job->period_us;
+}
+
 static enum err claim(struct cx *cx, const struct cron_job *job, bool *ret_mine)
 {
     int64_t changed;
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_write(cx, &tx));
     TRY(db_exec(tx, &insert_run, DB_ARGS(DB_CSTR(job->name), DB_INT(cx->now_us)), NULL));
-    TRY(db_exec(
-        tx, &claim_run,
-        DB_ARGS(DB_CSTR(job->name), DB_INT(cx->now_us + job->period_us), DB_INT(cx->now_us)),
-        &changed));
+    TRY(db_exec(tx, &claim_run,
+                DB_ARGS(DB_CSTR(job->name), DB_INT(cx->now_us + job->period_us), DB_INT(cx->now_us),
+                        DB_INT(too_far_us(cx, job))),
+                &changed));
     TRY(db_commit(tx));
     *ret_mine = changed == 1;
     return ERR_OK;
@@ -97,13 +105,13 @@ static enum err run_if_due(struct cron *c, const struct cron_job *job, struct cx
                            int64_t *next_us)
 {
     bool mine = true;
-    *next_us = cx->now_us + job->period_us;
+    const int64_t from_us = clock_mono_us();
+    *next_us = from_us + job->period_us;
     if (!job->local) {
         int64_t due_us;
         TRY(read_due(cx, job, &due_us));
-        if (due_us > cx->now_us) {
-            /* A clock that was set back must not stop the job for long. */
-            *next_us = min_i64(due_us, *next_us);
+        if (due_us > cx->now_us && due_us <= too_far_us(cx, job)) {
+            *next_us = from_us + min_i64(due_us - cx->now_us, job->period_us);
             return ERR_OK;
         }
         TRY(claim(cx, job, &mine));
@@ -118,7 +126,7 @@ static void look_at(struct cron *c, const struct cron_job *job, int64_t *next_us
     cx_for_platform(&cx);
     cx.deadline_us = clock_mono_us() + LIMIT_US;
     cx.cancel = c->cancel;
-    if (cx.now_us >= *next_us) {
+    if (clock_mono_us() >= *next_us) {
         const enum err e = run_if_due(c, job, &cx, next_us);
         if (e && e != ERR_CANCELLED) {
             log_ev(&cx, LOG_WARN, "cron", LOG_CSTR("name", job->name),
@@ -126,6 +134,16 @@ static void look_at(struct cron *c, const struct cron_job *job, int64_t *next_us
         }
     }
     cx_end(&cx);
+}
+
+enum err cron_last_us(struct cx *cx, int64_t *ret_us)
+{
+    struct db_rows rows;
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_read(cx, &tx));
+    TRY(db_query(tx, &select_last, DB_NO_ARGS, &rows));
+    *ret_us = db_int(&rows, 0, 0);
+    return db_commit(tx);
 }
 
 static bool wait_tick(struct cron *c)

@@ -17,6 +17,10 @@ struct cron_job {
 /* The jobs of the rooms below; ends with a row without name. */
 extern const struct cron_job cron_rows[];
 
+/* The latest time at which any of them began, in any process; 0: never. cx of the platform, own
+ * transaction. */
+enum err cron_last_us(struct cx *cx, int64_t *ret_us);
+
 struct cron;
 
 /* jobs ends with a row without name and outlives the cron. The caller frees it. */

@@ -2,12 +2,31 @@
 #include "jobs/cron.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "domain/account/apikey.h"
 #include "domain/conversation/conversation.h"
 #include "domain/ledger/event.h"
 #include "domain/ledger/idempotency.h"
 #include "domain/ledger/job.h"
+
+/* Before anything else looks at the clock: due times and leases move with it. */
+static enum err follow_clock(struct cx *cx, void *user, int64_t *ret_count)
+{
+    static int64_t owed_us; /* jumps that could not be written yet; of the cron's thread */
+    const int64_t step_us = clock_look();
+    (void)user;
+    if (step_us) {
+        metric_add(METRIC_CLOCK_JUMPS, NULL, 1);
+        log_ev(cx, LOG_WARN, "clock_jumped", LOG_I64("stepMs", step_us / MS_US));
+    }
+    owed_us += step_us;
+    if (owed_us) {
+        TRY(job_shift(cx, owed_us, ret_count));
+        owed_us = 0;
+    }
+    return ERR_OK;
+}
 
 static enum err free_leases(struct cx *cx, void *user, int64_t *ret_count)
 {
@@ -58,6 +77,7 @@ static enum err count_conversations(struct cx *cx, void *user, int64_t *ret_coun
 }
 
 const struct cron_job cron_rows[] = {
+    {"clock", SECOND_US / 2, follow_clock, true},
     {"lease_sweep", 5 * SECOND_US, free_leases, false},
     {"idempotency_sweep", 10 * MINUTE_US, sweep_idempotency, false},
     {"event_retention", HOUR_US, sweep_events, false},

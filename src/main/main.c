@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "main/command.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -191,10 +192,22 @@ static enum exit_code run_with_settings(const struct command *c, const struct ar
     return c->run(args);
 }
 
+/* Whoever starts us with one of the first three descriptors closed would have the next file that is
+ * opened, the database perhaps, written to as if it were the log. */
+static void fill_standard_streams(void)
+{
+    int fd = 0;
+    while (fd >= 0 && fd <= STDERR_FILENO) {
+        fd = open("/dev/null", O_RDWR);
+    }
+    (void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
     const char *env_file = NULL;
     int used = 0;
+    fill_standard_streams();
     argc--;
     argv++;
     if (argc >= 2 && strcmp(argv[0], "--env-file") == 0) {

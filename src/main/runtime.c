@@ -1,6 +1,6 @@
-/* Start: folder and lock → database, blobs → migrations → keys → leases of the last run freed, what a
- * crash left swept up → outgoing client → server (bound, not yet accepting) → hub, workers,
- * cron → listening to commits. Stop: no new requests → requests in hand → jobs → hub → client →
+/* Start: folder and lock → database, blobs → migrations → keys → leases of the last run freed, what
+ * a crash left swept up → outgoing client → server (bound, not yet accepting) → hub, workers, cron
+ * → listening to commits. Stop: no new requests → requests in hand → jobs → hub → client →
  * database, the writer last. */
 #include "main/runtime.h"
 
@@ -15,6 +15,7 @@
 #include "domain/ledger/event.h"
 #include "jobs/cron.h"
 #include "jobs/kinds.h"
+#include "main/health.h"
 #include "net/client.h"
 #include "net/guard.h"
 
@@ -25,14 +26,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the last look at the schema found. */
-struct schema_verdict {
-    pthread_mutex_t lock; /* of the rest */
-    int64_t look_again_us;
-    bool ok;
-    char words[128];
-};
-
 struct runtime {
     struct app app;
     struct keyring *keys;
@@ -41,12 +34,12 @@ struct runtime {
     struct cron *cron;
     struct live *live;
     struct job_env job_env;
+    struct health health;
     bool runs_jobs;
     pthread_t signals;
     atomic_bool ending; /* the signals' thread is to leave */
     bool has_signals;
     bool running;
-    struct schema_verdict schema;
     int64_t started_us;
 };
 
@@ -119,75 +112,6 @@ static void run_turn(struct app *app, const struct job *job, const struct turn_s
     }
 }
 
-/* --- health --- */
-
-static bool check_database(void *arg, struct buf *detail)
-{
-    struct runtime *rt = arg;
-    struct db_health h;
-    db_health(rt->app.db, &h);
-    metric_set(METRIC_DB_POOL_SIZE, NULL, h.readers);
-    metric_set(METRIC_DB_POOL_USED, NULL, h.readers_used);
-    metric_set(METRIC_DB_POOL_WAITING, NULL, h.waiting);
-    buf_fmt(detail, "%s, %d of %d readers in use, %d waiting, log of %" PRId64 " bytes",
-            h.writable ? "writable" : "the last write failed", h.readers_used, h.readers, h.waiting,
-            h.wal_bytes);
-    return h.writable;
-}
-
-static bool check_workers(void *arg, struct buf *detail)
-{
-    struct runtime *rt = arg;
-    const bool alive = !rt->runs_jobs || worker_alive(rt->worker);
-    buf_cstr(detail, !rt->runs_jobs ? "not in this process"
-                     : alive        ? "alive"
-                                    : "silent for 5 s or more");
-    return alive;
-}
-
-/* Compares the schema with what the migrations make. False when it could not be read: then the
- * verdict of before stands, and the database has a part of its own to say so. */
-static bool look_at_schema(struct runtime *rt, bool *ret_ok, struct buf *words)
-{
-    struct cx cx;
-    struct db_migrate_status st = {};
-    cx_begin(&cx, rt->app.db);
-    cx_for_platform(&cx);
-    cx.deadline_us = clock_mono_us() + SECOND_US;
-    const enum err e = db_migrate_status(&cx, &st);
-    if (!e) {
-        *ret_ok = !st.pending && !st.unknown && !st.edited && !st.drift.n;
-        buf_reset(words);
-        buf_fmt(words, "version %d, %d pending, %d unknown, %s", st.applied, st.pending, st.unknown,
-                st.drift.n ? "the schema differs" : "no drift");
-    }
-    cx_end(&cx);
-    return !e;
-}
-
-/* Only another program could change the schema while we run, and to look takes as long as to make
- * it anew: a verdict stands for a minute, however often health is asked. Who comes while somebody
- * looks hears the one before. */
-static bool check_migrations(void *arg, struct buf *detail)
-{
-    struct runtime *rt = arg;
-    struct schema_verdict *v = &rt->schema;
-    const int64_t now = clock_mono_us();
-    (void)pthread_mutex_lock(&v->lock);
-    const bool due = now >= v->look_again_us;
-    v->look_again_us = due ? now + MINUTE_US : v->look_again_us;
-    bool ok = v->ok;
-    buf_cstr(detail, v->words);
-    (void)pthread_mutex_unlock(&v->lock);
-    if (due && look_at_schema(rt, &ok, detail)) {
-        (void)pthread_mutex_lock(&v->lock);
-        v->ok = ok;
-        (void)snprintf(v->words, sizeof(v->words), STR_FMT, STR_ARG(buf_view(detail)));
-        (void)pthread_mutex_unlock(&v->lock);
-    }
-    return ok;
-}
-
 /* --- start --- */
 
 static enum exit_code check_schema(struct cx *cx, bool migrate)
@@ -220,11 +144,27 @@ static enum exit_code check_schema(struct cx *cx, bool migrate)
     return EXIT_OK;
 }
 
+/* The clock was set back since the last run: what waits is moved with it, and ids go on rising. */
+static enum err mind_clock(struct cx *cx)
+{
+    int64_t last_us = 0;
+    int64_t moved = 0;
+    TRY(cron_last_us(cx, &last_us));
+    const int64_t step_us = cx->now_us - last_us;
+    if (step_us > -2 * SECOND_US) {
+        return ERR_OK;
+    }
+    log_ev(cx, LOG_WARN, "clock_jumped", LOG_I64("stepMs", step_us / MS_US));
+    uuid_after(last_us + MINUTE_US); /* longer than a run of ours goes without cron */
+    return job_shift(cx, step_us, &moved);
+}
+
 /* Under the lock nobody else can hold a lease: what the last run left is free at once. */
 static enum exit_code sweep(struct cx *cx)
 {
     int64_t freed = 0;
-    if (job_free_leases(cx, true, &freed) || document_sweep(cx) || turn_sweep(cx)) {
+    if (job_free_leases(cx, true, &freed) || mind_clock(cx) || document_sweep(cx) ||
+        turn_sweep(cx)) {
         return complain_cx(cx);
     }
     if (freed) {
@@ -240,8 +180,7 @@ static enum exit_code open_keys(struct runtime *rt, struct cx *cx)
     struct tenant *tenants = NULL;
     size_t count = 0;
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
-    if (db_begin_read(cx, &tx) ||
-        tenant_list(tx, (struct tenant_id){}, 1, &tenants, &count)) {
+    if (db_begin_read(cx, &tx) || tenant_list(tx, (struct tenant_id){}, 1, &tenants, &count)) {
         return complain_cx(cx);
     }
     if (keyring_open(data_path(cx->arena, "keys").p, count == 0, &rt->keys, &why)) {
@@ -283,13 +222,6 @@ static enum exit_code open_data(struct runtime *rt)
     return EXIT_OK;
 }
 
-static void add_health(struct runtime *rt)
-{
-    http_health_add(rt->http, (struct health_part){"database", true, check_database, rt});
-    http_health_add(rt->http, (struct health_part){"migrations", true, check_migrations, rt});
-    http_health_add(rt->http, (struct health_part){"workers", true, check_workers, rt});
-}
-
 static enum exit_code start_http(struct runtime *rt, const char *listen)
 {
     SCOPED(arena_free) struct arena *a = arena_new();
@@ -310,7 +242,8 @@ static enum exit_code start_http(struct runtime *rt, const char *listen)
         complain(STR_FMT, STR_ARG(buf_view(&why)));
         return e == ERR_CONFLICT ? EXIT_IN_USE : e == ERR_INVALID ? EXIT_CONFIG : EXIT_FAILED;
     }
-    add_health(rt);
+    rt->health = (struct health){.db = rt->app.db, .blobs = rt->app.blobs};
+    health_add(rt->http, &rt->health);
     return EXIT_OK;
 }
 
@@ -328,6 +261,7 @@ static void start_parts(struct runtime *rt)
     auth_use_keyring(rt->keys);
     db_listen(rt->app.db, on_note, rt);
     if (rt->runs_jobs) {
+        rt->health.worker = rt->worker;
         worker_start(rt->worker);
         rt->cron = cron_new(rt->app.db, cron_rows, &rt->job_env);
         cron_start(rt->cron);
@@ -393,8 +327,6 @@ enum exit_code runtime_start(const struct runtime_options *options, struct runti
     struct runtime *rt = mem_new(struct runtime);
     rt->started_us = clock_mono_us();
     rt->runs_jobs = options->workers;
-    (void)pthread_mutex_init(&rt->schema.lock, NULL);
-    rt->schema.ok = true; /* else it does not start */
     enum exit_code code = check_outgoing();
     if (!code) {
         code = open_data(rt);
@@ -461,7 +393,6 @@ void runtime_free(struct runtime **rt)
     db_close(&p->app.db);
     auth_use_keyring(NULL);
     keyring_close(&p->keys);
-    (void)pthread_mutex_destroy(&p->schema.lock);
     mem_free(p);
     *rt = NULL;
 }

@@ -125,7 +125,9 @@ enum key_verdict key_cache_find(struct arena *a, const struct key_digest *d, int
     enum key_verdict verdict = KEY_UNKNOWN;
     enter();
     struct place *p = place_of(d);
-    const bool young = p && now_us - p->kept_us < conf.api_key_cache_s * SECOND_US;
+    /* A clock that was set back makes it old, not young for ever. */
+    const bool young =
+        p && now_us >= p->kept_us && now_us - p->kept_us < conf.api_key_cache_s * SECOND_US;
     if (p && p->verdict == KEY_GOOD) {
         verdict = young ? KEY_GOOD : KEY_OLD;
         p->used_us = now_us;

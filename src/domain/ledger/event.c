@@ -188,21 +188,25 @@ static enum err sweep_step(struct cx *cx, struct uuid tenant, int64_t before_us,
     return db_commit(tx);
 }
 
-/* Reads first, so that a tenant with nothing to remove costs no write. */
-static enum err is_old(struct cx *cx, struct uuid tenant, int64_t before_us, bool *ret)
+/* Reads first, so that a tenant with nothing to remove costs no write. *before_us becomes a day
+ * after the oldest at most: a clock that was wrong already when we started takes a day of events
+ * each time, and not all at once. */
+static enum err is_old(struct cx *cx, struct uuid tenant, int64_t *before_us, bool *ret)
 {
     struct db_rows rows;
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_read(cx, &tx));
     TRY(db_query(tx, &select_ages, DB_ARGS(DB_ID(tenant), DB_INT(1)), &rows));
-    *ret = rows.count && db_int(&rows, 0, 1) < before_us;
+    const int64_t oldest_us = rows.count ? db_int(&rows, 0, 1) : INT64_MAX;
+    *ret = oldest_us < *before_us;
+    *before_us = *ret ? min_i64(*before_us, oldest_us + DAY_US) : *before_us;
     return db_commit(tx);
 }
 
 static enum err sweep_tenant(struct cx *cx, struct uuid tenant, int64_t before_us, int64_t *removed)
 {
     bool old;
-    TRY(is_old(cx, tenant, before_us, &old));
+    TRY(is_old(cx, tenant, &before_us, &old));
     for (int64_t n = SWEEP_ROWS; old && n == SWEEP_ROWS;) {
         TRY(sweep_step(cx, tenant, before_us, &n));
         *removed += n;
@@ -220,7 +224,7 @@ static enum err tenants_after(struct cx *cx, struct uuid after, struct db_rows *
 
 enum err event_sweep(struct cx *cx, int64_t *ret_removed)
 {
-    const int64_t before_us = cx->now_us - conf.event_keep_days * DAY_US;
+    const int64_t before_us = clock_before_us(cx->now_us, conf.event_keep_days * DAY_US);
     struct uuid after = {};
     struct db_rows tenants = {.count = SWEEP_TENANTS};
     int64_t removed = 0;

@@ -25,7 +25,7 @@ static const struct db_stmt delete_old =
 /* What is as old as this is as good as gone. */
 static int64_t oldest_us(const struct cx *cx)
 {
-    return cx->now_us - conf.idempotency_hours * HOUR_US;
+    return clock_before_us(cx->now_us, conf.idempotency_hours * HOUR_US);
 }
 
 static struct str hash_of(const struct idempotency *i)

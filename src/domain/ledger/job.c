@@ -83,6 +83,11 @@ static const struct db_stmt free_leases = DB_PLATFORM_SQL(
     "UPDATE jobs SET state = 'pending', owner = NULL, lease_us = NULL, failures = failures + 1, "
     "why = 'the worker was lost', due_us = $2, updated_us = $2 "
     "WHERE state = 'running' AND lease_us < $1");
+static const struct db_stmt shift_due = DB_PLATFORM_SQL(
+    "UPDATE jobs SET due_us = CASE WHEN due_us + $1 > $2 THEN due_us + $1 ELSE $2 END "
+    "WHERE state = 'pending' AND due_us > $2");
+static const struct db_stmt shift_leases =
+    DB_PLATFORM_SQL("UPDATE jobs SET lease_us = lease_us + $1 WHERE state = 'running'");
 static const struct db_stmt select_due =
     DB_PLATFORM_SQL("SELECT min(due_us) FROM jobs WHERE state = 'pending'");
 static const struct db_stmt select_dead =
@@ -324,6 +329,17 @@ enum err job_free_leases(struct cx *cx, bool all, int64_t *ret_freed)
     return db_commit(tx);
 }
 
+enum err job_shift(struct cx *cx, int64_t step_us, int64_t *ret_moved)
+{
+    const int64_t was_us = min_i64(cx->now_us, cx->now_us - step_us);
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_write(cx, &tx));
+    TRY(db_exec(tx, &shift_due, DB_ARGS(DB_INT(step_us), DB_INT(was_us)), ret_moved));
+    TRY(db_exec(tx, &shift_leases, DB_ARGS(DB_INT(step_us)), NULL));
+    note(tx, (struct tenant_id){}, (struct uuid){});
+    return db_commit(tx);
+}
+
 enum err job_next_due(struct cx *cx, int64_t *ret_due_us)
 {
     struct db_rows rows;
@@ -369,7 +385,7 @@ enum err job_count(struct cx *cx, int64_t *ret_pending, int64_t *ret_running, in
 
 static enum err sweep_step(struct cx *cx, int64_t *ret_removed)
 {
-    const int64_t before_us = cx->now_us - conf.job_keep_hours * HOUR_US;
+    const int64_t before_us = clock_before_us(cx->now_us, conf.job_keep_hours * HOUR_US);
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_write(cx, &tx));
     TRY(db_exec(tx, &delete_dead, DB_ARGS(DB_INT(before_us), DB_INT(SWEEP_ROWS)), ret_removed));

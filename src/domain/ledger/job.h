@@ -80,6 +80,10 @@ enum err job_release(struct db_tx *tx, const struct job *job);
  * the platform, own transactions. */
 enum err job_free_leases(struct cx *cx, bool all, int64_t *ret_freed);
 
+/* The clock jumped by step_us: what waits keeps its pause, and what runs its lease. For a process
+ * that has the database to itself. cx of the platform, own transaction. */
+enum err job_shift(struct cx *cx, int64_t step_us, int64_t *ret_moved);
+
 /* When the next pending job is due (INT64_MAX: none). cx of the platform, own transaction. */
 enum err job_next_due(struct cx *cx, int64_t *ret_due_us);
 
