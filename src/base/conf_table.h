@@ -96,6 +96,7 @@ CONF_INT(extract_timeout_ms, "METACHAT_EXTRACT_TIMEOUT_MS", 5000, 100, 600000, "
 CONF_INT(extract_max_memory, "METACHAT_EXTRACT_MAX_MEMORY", 134217728, 1048576, 4294967296, "bytes", 0, "Most memory that reading the markup of a document may take.")
 CONF_INT(chunk_chars,        "METACHAT_CHUNK_CHARS",        900, 200, 8000, "bytes", 0, "Size of a passage that is aimed at.")
 CONF_INT(search_candidates,  "METACHAT_SEARCH_CANDIDATES",  2000, 10, 100000, "passages", 0, "Passages that are scored for one question at most.")
+CONF_INT(search_memory,      "METACHAT_SEARCH_MEMORY",     67108864, 0, 1099511627776, "bytes", 0, "Memory for the passages of the tenants that are asked most; 0: every question is answered from the database.")
 CONF_INT(quote_passages, "METACHAT_QUOTE_PASSAGES", 8, 1, 20, "passages", 0, "Passages that the built-in answerer may quote from, when this is more than a tenant's topK.")
 CONF_NUM(search_min_coverage, "METACHAT_SEARCH_MIN_COVERAGE", 0.5, 0, 1, "share", 0, "Share of the question's content words that the passages must cover before the assistant says it knows.")
 

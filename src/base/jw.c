@@ -28,12 +28,6 @@ void jw_close(struct buf *b, char bracket)
     buf_char(b, bracket);
 }
 
-void jw_key(struct buf *b, const char *key)
-{
-    jw_str(b, str_of(key));
-    buf_char(b, ':');
-}
-
 static void escape(struct buf *b, unsigned char c)
 {
     switch (c) {
@@ -57,10 +51,26 @@ static void escape(struct buf *b, unsigned char c)
     }
 }
 
-static bool must_escape(unsigned char c, bool ill)
+/* Bytes that stand for themselves in a string; those from 0x80 on where the text is well-formed. */
+static bool is_plain(unsigned char c)
 {
-    return (ill && c >= 0x80) || c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' ||
-           c == '&' || c == 0x7f;
+    return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0x7f;
+}
+
+static void put_string(struct buf *b, struct str s, bool ill)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const unsigned char c = (unsigned char)s.p[i];
+        if (!is_plain(c) || (ill && c >= 0x80)) {
+            buf_add(b, s.p + from, i - from);
+            escape(b, c);
+            from = i + 1;
+        }
+    }
+    if (s.n > from) {
+        buf_add(b, s.p + from, s.n - from);
+    }
 }
 
 void jw_str(struct buf *b, struct str s)
@@ -68,19 +78,16 @@ void jw_str(struct buf *b, struct str s)
     separate(b);
     buf_char(b, '"');
     /* Text is checked where it enters; should some slip through, the JSON is still JSON. */
-    const bool ill = !utf8_valid(s);
-    size_t from = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (must_escape((unsigned char)s.p[i], ill)) {
-            buf_add(b, s.p + from, i - from);
-            escape(b, (unsigned char)s.p[i]);
-            from = i + 1;
-        }
-    }
-    if (s.n > from) {
-        buf_add(b, s.p + from, s.n - from);
-    }
+    put_string(b, s, !utf8_valid(s));
     buf_char(b, '"');
+}
+
+void jw_key(struct buf *b, const char *key)
+{
+    separate(b);
+    buf_char(b, '"');
+    put_string(b, str_of(key), false);
+    buf_cstr(b, "\":");
 }
 
 void jw_i64(struct buf *b, int64_t v)

@@ -25,9 +25,22 @@ static size_t sequence(const unsigned char *p, size_t n)
     return len;
 }
 
+/* How many bytes from p on are ASCII for certain: eight at a time. */
+static size_t ascii_run(const char *p, size_t n)
+{
+    size_t i = 0;
+    for (uint64_t eight; i + sizeof(eight) <= n; i += sizeof(eight)) {
+        memcpy(&eight, p + i, sizeof(eight));
+        if (eight & UINT64_C(0x8080808080808080)) {
+            break;
+        }
+    }
+    return i;
+}
+
 bool utf8_valid(struct str s)
 {
-    for (size_t i = 0; i < s.n;) {
+    for (size_t i = s.n ? ascii_run(s.p, s.n) : 0; i < s.n;) {
         const size_t len = sequence((const unsigned char *)s.p + i, s.n - i);
         if (!len) {
             return false;

@@ -196,6 +196,11 @@ bool db_is_null(const struct db_rows *rows, size_t row, size_t column)
     return cell(rows, row, column)->kind == DB_K_NULL;
 }
 
+bool db_tx_only_reads(const struct db_tx *tx)
+{
+    return tx->mode == DB_READ;
+}
+
 struct cx *db_tx_cx(const struct db_tx *tx)
 {
     return tx->cx;

@@ -159,6 +159,9 @@ struct str db_text(const struct db_rows *rows, size_t row,
 struct uuid db_id(const struct db_rows *rows, size_t row, size_t column);
 bool db_is_null(const struct db_rows *rows, size_t row, size_t column);
 
+/* Whether it was begun to read: what it sees is durable. */
+bool db_tx_only_reads(const struct db_tx *tx);
+
 /* The unit of work that began it. */
 struct cx *db_tx_cx(const struct db_tx *tx);
 

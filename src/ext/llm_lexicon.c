@@ -3,7 +3,9 @@
 #include "base/buf.h"
 #include "ext/llm_words.h"
 
-enum { PHRASE_WORDS = 8, GAP_WORDS = 3, MAX_WORDS = 400 };
+#include <pthread.h>
+
+enum { GAP_WORDS = 3, MAX_WORDS = 400, MAX_ENTRIES = 1024 };
 
 static const char *const same_rows[] = {
 #define SAME(words) words,
@@ -82,49 +84,114 @@ static const char units[] =
 static bool is_word(struct str have, struct str row)
 {
     static const char *const endings[] = {"", "s", "es", "ed", "ing"};
+    if (!str_starts(have, row)) {
+        return false;
+    }
+    const struct str ending = str_sub(have, row.n, have.n);
     for (size_t i = 0; row.n > 2 && i < COUNT(endings); i++) {
-        if (str_starts(have, row) && str_is(str_sub(have, row.n, have.n), endings[i])) {
+        if (str_is(ending, endings[i])) {
             return true;
         }
     }
-    return str_eq(have, row);
+    return ending.n == 0;
 }
 
-static bool row_has(const char *row, struct str word)
+/* The words of the rows of same_rows and filler_rows, by their first byte: those that begin with c
+ * stand from first[c] on, in the order of the rows. */
+struct entry {
+    struct str word;
+    const char *row;
+};
+
+struct shelf {
+    struct entry *entries;
+    size_t first[257];
+};
+
+static struct shelf same_shelf;
+static struct shelf filler_shelf;
+static pthread_once_t shelves_once = PTHREAD_ONCE_INIT;
+
+/* Counts the words when there is no room for them yet, else places them. */
+static void shelve_row(struct shelf *s, const char *row, size_t *places)
 {
     struct str rest = str_of(row);
-    struct str part;
-    while (str_split(&rest, ' ', &part)) {
-        if (part.n && word.n && part.p[0] == word.p[0] && is_word(word, part)) {
-            return true;
+    struct str word;
+    while (str_split(&rest, ' ', &word)) {
+        if (!word.n) {
+            continue;
+        }
+        const unsigned char c = (unsigned char)word.p[0];
+        if (s->entries) {
+            s->entries[places[c]] = (struct entry){word, row};
+        }
+        places[c]++;
+    }
+}
+
+static void shelve(struct shelf *s, const char *const *rows, size_t count, struct entry *room,
+                   size_t max)
+{
+    size_t places[256] = {};
+    for (size_t i = 0; i < count; i++) {
+        shelve_row(s, rows[i], places);
+    }
+    for (size_t c = 0; c < 256; c++) {
+        s->first[c + 1] = s->first[c] + places[c];
+        places[c] = s->first[c];
+    }
+    must(s->first[256] <= max);
+    s->entries = room;
+    for (size_t i = 0; i < count; i++) {
+        shelve_row(s, rows[i], places);
+    }
+}
+
+static void make_shelves(void)
+{
+    static struct entry same_room[MAX_ENTRIES];
+    static struct entry filler_room[MAX_ENTRIES];
+    shelve(&same_shelf, same_rows, COUNT(same_rows), same_room, MAX_ENTRIES);
+    shelve(&filler_shelf, filler_rows, COUNT(filler_rows), filler_room, MAX_ENTRIES);
+}
+
+/* The entry from *at on that is the word; NULL when there is none left. *at 0: from the start. */
+static const struct entry *next_entry(const struct shelf *s, struct str word, size_t *at)
+{
+    (void)pthread_once(&shelves_once, make_shelves);
+    const unsigned char c = word.n ? (unsigned char)word.p[0] : 0;
+    for (size_t i = *at > s->first[c] ? *at : s->first[c]; i < s->first[c + 1]; i++) {
+        if (is_word(word, s->entries[i].word)) {
+            *at = i + 1;
+            return &s->entries[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 size_t llm_synonyms(struct str word, struct str ret[LLM_SYNONYMS])
 {
     size_t n = 0;
-    for (size_t i = 0; i < COUNT(same_rows); i++) {
-        struct str rest = str_of(same_rows[i]);
+    size_t at = 0;
+    const char *last = NULL;
+    const struct entry *e;
+    while (n < LLM_SYNONYMS && (e = next_entry(&same_shelf, word, &at))) {
+        struct str rest = str_of(e->row);
         struct str part;
-        while (row_has(same_rows[i], word) && n < LLM_SYNONYMS && str_split(&rest, ' ', &part)) {
+        while (e->row != last && n < LLM_SYNONYMS && str_split(&rest, ' ', &part)) {
             if (part.n && !is_word(word, part)) {
                 ret[n++] = part;
             }
         }
+        last = e->row;
     }
     return n;
 }
 
 bool llm_is_filler(struct str word)
 {
-    for (size_t i = 0; i < COUNT(filler_rows); i++) {
-        if (row_has(filler_rows[i], word)) {
-            return true;
-        }
-    }
-    return false;
+    size_t at = 0;
+    return next_entry(&filler_shelf, word, &at) != NULL;
 }
 
 bool llm_goes_back(struct str folded)

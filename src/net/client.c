@@ -134,8 +134,17 @@ static bool part_ready(const struct net_call *call)
     return call->incoming.n || call->done;
 }
 
-/* Under the call's lock: waits until ready. Only time in which somebody waits counts as silence of
- * the other side, and connecting has its own limit. */
+/* When the other side will have been silent for too long; INT64_MAX when it may be. Only time in
+ * which somebody waits counts, and connecting has its own limit: until then, when to look again. */
+static int64_t silent_at(const struct net_call *call, int64_t began_us, int64_t now_us)
+{
+    if (!call->stall_us) {
+        return INT64_MAX;
+    }
+    return (call->connected ? max_i64(call->active_us, began_us) : now_us) + call->stall_us;
+}
+
+/* Under the call's lock: waits until ready. */
 static enum err wait_under_lock(struct cx *cx, struct net_call *call,
                                 bool (*ready)(const struct net_call *call))
 {
@@ -143,15 +152,12 @@ static enum err wait_under_lock(struct cx *cx, struct net_call *call,
     while (!ready(call)) {
         TRY(cx_check(cx));
         const int64_t now = clock_mono_us();
-        int64_t until = cx->deadline_us ? cx->deadline_us : INT64_MAX;
-        if (call->connected && call->stall_us) {
-            const int64_t silent_at = max_i64(call->active_us, began) + call->stall_us;
-            if (silent_at <= now) {
-                return cx_fail(cx, CODE_DEADLINE_EXCEEDED,
-                               "the service was silent for %" PRId64 " ms", call->stall_us / MS_US);
-            }
-            until = min_i64(until, silent_at);
+        const int64_t silent = silent_at(call, began, now);
+        if (silent <= now) {
+            return cx_fail(cx, CODE_DEADLINE_EXCEEDED, "the service was silent for %" PRId64 " ms",
+                           call->stall_us / MS_US);
         }
+        const int64_t until = min_i64(cx->deadline_us ? cx->deadline_us : INT64_MAX, silent);
         if (until == INT64_MAX) {
             (void)pthread_cond_wait(&call->changed, &call->lock);
         } else {
@@ -258,7 +264,7 @@ enum err net_call_read(struct cx *cx, struct net_call *call, struct str *ret_par
     TRY(wait_until(cx, call, part_ready));
     (void)pthread_mutex_lock(&call->lock);
     const bool resume = take_incoming(call);
-    const bool failed = call->current.n == 0 && call->result != CURLE_OK;
+    const bool failed = call->current.n == 0 && call->done && call->result != CURLE_OK;
     (void)pthread_mutex_unlock(&call->lock);
     if (resume) {
         call_post(call, WANT_RESUME);

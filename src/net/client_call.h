@@ -20,8 +20,9 @@ enum {
 struct net_client {
     CURLM *multi;
     int epoll_fd;
-    int wake_fd;      /* an eventfd: posts came */
-    int64_t timer_us; /* when libcurl wants to be called; INT64_MAX: not */
+    int wake_fd;           /* an eventfd: posts came */
+    int64_t timer_us;      /* when libcurl wants to be called; INT64_MAX: not */
+    struct net_call *news; /* whose owners are to be told; the outbound thread's own */
     pthread_t thread;
     pthread_mutex_t lock;
     struct net_call *posts; /* with something in wants */
@@ -37,6 +38,12 @@ struct net_call {
     bool guarded;
     size_t max_bytes;
     int64_t stall_us;
+
+    /* the outbound thread's own until done */
+    struct net_call *next_news;
+    bool has_news;
+    bool removed; /* from the multi handle */
+    CURLcode result;
 
     /* under the client's lock */
     struct net_call *next_post;
@@ -56,7 +63,6 @@ struct net_call {
     bool refused; /* by the guard */
     bool too_large;
     bool done;
-    CURLcode result;
 
     struct buf current; /* what the owner reads */
 };

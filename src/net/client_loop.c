@@ -4,8 +4,8 @@
  * and walk all of them took most of a core at 512 calls of 50 ms).
  *
  * Invariants:
- * 1. An exchange is in the multi handle from its begin (taken from posts) until done is set, which
- *    happens after it was removed. Only the outbound thread touches a handle that is in there.
+ * 1. An exchange is in the multi handle from its begin (taken from posts) until it is removed; done
+ *    is set after that. Only the outbound thread touches a handle that is in there.
  * 2. Order of locks: the client's, then a call's. A caller never posts while holding its call.
  * 3. A call is freed by its owner when it is done and nothing about it is posted, else by the
  *    outbound thread. Posts are handled under the client's lock, so the two cannot meet.
@@ -68,6 +68,31 @@ void call_post(struct net_call *call, unsigned want)
     }
 }
 
+/* The owner is woken once a round, however many lines and parts came: waking costs more than
+ * reading them. */
+static void has_news(struct net_call *call)
+{
+    if (!call->has_news) {
+        call->has_news = true;
+        call->next_news = call->client->news;
+        call->client->news = call;
+    }
+}
+
+/* An owner who sees that its call is done may free it: nothing is touched after that. */
+static void tell_owners(struct net_client *c)
+{
+    while (c->news) {
+        struct net_call *call = c->news;
+        c->news = call->next_news;
+        call->has_news = false;
+        (void)pthread_mutex_lock(&call->lock);
+        call->done = call->removed;
+        (void)pthread_cond_signal(&call->changed);
+        (void)pthread_mutex_unlock(&call->lock);
+    }
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): libcurl gives the type */
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
@@ -85,7 +110,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         call->status = (int)status;
         if (str_trim(line).n == 0 && status >= 200) {
             call->head_done = true;
-            (void)pthread_cond_signal(&call->changed);
+            has_news(call);
         }
     }
     call->too_large = call->too_large || call->headers.full;
@@ -109,7 +134,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     } else {
         call->received += ret;
         buf_add(&call->incoming, p, ret);
-        (void)pthread_cond_signal(&call->changed);
+        has_news(call);
     }
     (void)pthread_mutex_unlock(&call->lock);
     return ret;
@@ -148,7 +173,6 @@ static int on_connected(void *arg, char *remote, char *local, int remote_port, i
     (void)pthread_mutex_lock(&call->lock);
     call->connected = true;
     call->active_us = clock_mono_us();
-    (void)pthread_cond_signal(&call->changed);
     (void)pthread_mutex_unlock(&call->lock);
     return CURL_PREREQFUNC_OK;
 }
@@ -174,11 +198,9 @@ void call_set_callbacks(struct net_call *call)
 static void finish(struct net_client *c, struct net_call *call, CURLcode result)
 {
     (void)curl_multi_remove_handle(c->multi, call->easy);
-    (void)pthread_mutex_lock(&call->lock);
     call->result = result;
-    call->done = true;
-    (void)pthread_cond_signal(&call->changed);
-    (void)pthread_mutex_unlock(&call->lock);
+    call->removed = true;
+    has_news(call);
 }
 
 /* Under the client's lock. */
@@ -195,7 +217,7 @@ static void handle_post(struct net_client *c, struct net_call *call)
     if (wants & WANT_BEGIN) {
         must(curl_multi_add_handle(c->multi, call->easy) == CURLM_OK);
     }
-    if ((wants & WANT_RESUME) && !call->done) {
+    if ((wants & WANT_RESUME) && !call->removed) {
         (void)curl_easy_pause(call->easy, CURLPAUSE_CONT);
     }
 }
@@ -295,6 +317,7 @@ static void *run(void *arg)
             act(c, CURL_SOCKET_TIMEOUT, 0);
         }
         finish_all(c);
+        tell_owners(c);
     }
     return NULL;
 }

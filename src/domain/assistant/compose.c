@@ -147,13 +147,13 @@ static bool is_mark(struct str s)
 
 static void add_data(struct buf *b, struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '<' && is_mark(str_sub(s, i + 1, s.n))) {
-            buf_cstr(b, "&lt;");
-        } else {
-            buf_char(b, s.p[i]);
-        }
+    size_t from = 0;
+    for (ptrdiff_t i; (i = str_find_char(s, '<', from)) >= 0; from = (size_t)i + 1) {
+        const bool mark = is_mark(str_sub(s, (size_t)i + 1, s.n));
+        buf_str(b, str_sub(s, from, (size_t)i - from));
+        buf_cstr(b, mark ? "&lt;" : "<");
     }
+    buf_str(b, str_sub(s, from, s.n));
 }
 
 static void add_attribute(struct buf *b, struct str s)

@@ -16,6 +16,7 @@
 #include "domain/knowledge/document_row.h"
 #include "domain/knowledge/index.h"
 #include "domain/knowledge/language.h"
+#include "domain/knowledge/posting_cache.h"
 
 enum { PIECES_STEP = 8 }; /* pieces of text that one transaction writes: half a megabyte */
 
@@ -265,6 +266,7 @@ static enum err switch_over(struct db_tx *tx, struct process *p)
                 DB_ARGS(DB_ID(p->d.id.v), DB_INT((int64_t)p->count), DB_TEXT(p->v.language),
                         DB_INT(p->cx->now_us)),
                 NULL));
+    TRY(posting_cache_changed(tx));
     if (p->d.version > 1) {
         TRY(document_job(tx, p->d.id, "document.purge", 0));
     }

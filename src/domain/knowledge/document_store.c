@@ -2,6 +2,7 @@
 #include "base/conf.h"
 #include "crypto/hash.h"
 #include "domain/knowledge/document_row.h"
+#include "domain/knowledge/posting_cache.h"
 #include "ext/extract.h"
 
 static const struct db_stmt note_file =
@@ -156,5 +157,6 @@ enum err document_delete(struct db_tx *tx, struct document_id id)
     if (!changed) {
         return cx_fail(cx, CODE_DOCUMENT_NOT_FOUND, "there is no such document");
     }
+    TRY(posting_cache_changed(tx));
     return document_job(tx, id, "document.purge", 0);
 }

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "domain/account/tenant.h"
+#include "domain/knowledge/posting_cache.h"
 #include "domain/knowledge/tally.h"
 
 static const struct db_stmt insert_chunk = DB_TENANT_SQL(
@@ -141,5 +142,6 @@ enum err index_remove(struct db_tx *tx, struct document_id document, int64_t ver
         TRY(db_exec(tx, &delete_fts, DB_ARGS(DB_INT(db_int(&rows, i, 0))), NULL));
         TRY(db_exec(tx, &delete_chunk, DB_ARGS(DB_INT(db_int(&rows, i, 0))), NULL));
     }
+    TRY(posting_cache_changed(tx));
     return subtract_tally(tx, &tally, db_text(&rows, 0, 1)); /* a version has one language */
 }

@@ -9,6 +9,7 @@
 #include "domain/account/tenant.h"
 #include "domain/knowledge/language.h"
 #include "domain/knowledge/near.h"
+#include "domain/knowledge/posting_cache.h"
 #include "ext/llm_lexicon.h"
 
 #include <math.h>
@@ -51,6 +52,11 @@ struct reader {
 static enum err df_of(struct reader *r, struct str term, int64_t *ret)
 {
     struct db_rows rows;
+    if (r->q->held) {
+        const struct posting_term *t = postings_find(r->q->held, term);
+        *ret = t ? t->count : 0;
+        return ERR_OK;
+    }
     TRY(db_query(r->tx, &select_df, DB_ARGS(DB_TEXT(term)), &rows));
     *ret = rows.count ? db_int(&rows, 0, 0) : 0;
     return ERR_OK;
@@ -75,7 +81,8 @@ static enum err read_totals(struct reader *r)
     q->title_len = sums[0] / n;
     q->heading_len = sums[1] / n;
     q->body_len = sums[2] / n;
-    return ERR_OK;
+    const int64_t words = (int64_t)(sums[0] + sums[1] + sums[2]);
+    return posting_cache_get(r->tx, postings_estimate(q->chunks, words), &q->held);
 }
 
 static enum err read_language(struct reader *r, const struct search_query *query)

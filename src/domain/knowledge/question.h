@@ -3,6 +3,7 @@
 #ifndef DOMAIN_KNOWLEDGE_QUESTION_H
 #define DOMAIN_KNOWLEDGE_QUESTION_H
 
+#include "domain/knowledge/posting.h"
 #include "domain/knowledge/search.h"
 #include "domain/knowledge/terms.h"
 
@@ -31,6 +32,7 @@ struct question {
     size_t count;
     double weight; /* of all words */
     /* of the tenant's texts */
+    const struct postings *held; /* NULL: they are to be read from the database */
     int64_t slot;
     int64_t chunks;
     double title_len, heading_len, body_len; /* on average, in terms */

@@ -1,9 +1,9 @@
-/* The index is asked word by word, the rarest first, for the passages that have the word, and tells
- * for each how often every word of the question stands in each column. A passage that has none of
- * the words asked for so far has only commoner ones, and these are worth no more than so much: as
- * soon as that cannot reach the places at the top, the rest need not be looked at. Where a word
- * stands in more passages than may still be looked at, those are looked at that have another of the
- * remaining words too.
+/* The index, or the postings where they are held, is asked word by word, the rarest first, for the
+ * passages that have the word, and tells for each how often every word of the question stands in
+ * each column. A passage that has none of the words asked for so far has only commoner ones, and
+ * these are worth no more than so much: as soon as that cannot reach the places at the top, the
+ * rest need not be looked at. Where a word stands in more passages than may still be looked at,
+ * those are looked at that have another of the remaining words too.
  *
  * BM25 over fields: occurrences in title, heading and body are added up, each weighed and set
  * against the field's length, before they saturate. A passage that has much of the question stands
@@ -101,34 +101,24 @@ static struct asked ask(struct arena *a, const struct question *q, const struct 
     return r;
 }
 
-static double field_part(const struct question *q, const struct text_stats *s, int phrase,
-                         int field)
+/* What so many occurrences in a field of so many words are worth. */
+static double field_part(const struct question *q, int field, int hits, int len)
 {
-    const int hits = text_stats_hits(s, phrase, field);
-    if (!hits) {
-        return 0;
-    }
     const double lens[FIELDS] = {q->title_len, q->heading_len, q->body_len};
     const double average = lens[field] > 0 ? lens[field] : 1;
     const double b = field_b[field];
-    return field_weight[field] * hits / (1 - b + b * text_stats_tokens(s, field) / average);
+    return hits ? field_weight[field] * hits / (1 - b + b * len / average) : 0;
 }
 
+/* tf: of the words from step on, in their order. */
 static void score(const struct question *q, const struct order *o, size_t step,
-                  const struct text_stats *s, struct ranked *r)
+                  const double tf[QUESTION_WORDS], struct ranked *r)
 {
-    int phrase = 0;
     double covered = 0;
     for (size_t i = step; i < o->count; i++) {
         const struct question_word *w = &q->words[o->words[i]];
-        double tf = 0;
-        for (size_t j = 0; j < w->alt_count; j++, phrase++) {
-            for (int f = 0; f < FIELDS; f++) {
-                tf += field_part(q, s, phrase, f);
-            }
-        }
-        if (tf > 0) {
-            r->score += w->weight * w->trust * tf * (k1 + 1) / (tf + k1);
+        if (tf[i] > 0) {
+            r->score += w->weight * w->trust * tf[i] * (k1 + 1) / (tf[i] + k1);
             r->has |= UINT64_C(1) << o->words[i];
             covered += w->weight * w->trust;
         }
@@ -179,11 +169,99 @@ static enum err on_candidate(void *arg, const struct db_rows *row)
     if (!text_stats_read(db_text(row, 0, 1), &s)) {
         return cx_fail(l->cx, CODE_INTERNAL_ERROR, "the text index gave no statistics");
     }
+    double tf[QUESTION_WORDS] = {};
+    int phrase = 0;
+    for (size_t i = l->step; i < l->o->count; i++) {
+        for (size_t n = l->q->words[l->o->words[i]].alt_count; n; n--, phrase++) {
+            for (int f = 0; f < FIELDS; f++) {
+                tf[i] +=
+                    field_part(l->q, f, text_stats_hits(&s, phrase, f), text_stats_tokens(&s, f));
+            }
+        }
+    }
     struct ranked r = {.key = db_int(row, 0, 0)};
-    score(l->q, l->o, l->step, &s, &r);
+    score(l->q, l->o, l->step, tf, &r);
     insert(l->ranking, &r);
     l->ranking->candidates++;
     return ERR_OK;
+}
+
+/* A place in each list of postings of the words of the question, in their order. */
+struct cursors {
+    const struct posting_term *terms[QUESTION_WORDS][QUESTION_ALTS]; /* NULL: no passage has it */
+    uint32_t at[QUESTION_WORDS][QUESTION_ALTS];
+};
+
+static void open_cursors(const struct question *q, const struct order *o, struct cursors *ret)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        const struct question_word *w = &q->words[o->words[i]];
+        for (size_t j = 0; j < w->alt_count; j++) {
+            ret->terms[i][j] = postings_find(q->held, w->alts[j]);
+            ret->at[i][j] = 0;
+        }
+    }
+}
+
+/* The first passage from this one on that has the word; UINT32_MAX: none. */
+static uint32_t next_passage(const struct question *q, const struct order *o, size_t word,
+                             struct cursors *c, uint32_t from)
+{
+    uint32_t first = UINT32_MAX;
+    for (size_t j = 0; j < q->words[o->words[word]].alt_count; j++) {
+        const struct posting_term *t = c->terms[word][j];
+        if (t) {
+            (void)postings_seek(q->held, t, from, &c->at[word][j]);
+        }
+        if (t && c->at[word][j] < t->count) {
+            const uint32_t passage = q->held->lists[t->first + c->at[word][j]].passage;
+            first = passage < first ? passage : first;
+        }
+    }
+    return first;
+}
+
+static double word_tf(const struct question *q, const struct order *o, size_t word,
+                      struct cursors *c, uint32_t passage)
+{
+    double tf = 0;
+    for (size_t j = 0; j < q->words[o->words[word]].alt_count; j++) {
+        const struct posting_term *t = c->terms[word][j];
+        const struct posting *p = t ? postings_seek(q->held, t, passage, &c->at[word][j]) : NULL;
+        for (int f = 0; f < FIELDS && p; f++) {
+            tf += field_part(q, f, p->hits[f], (int)q->held->passages[passage].lens[f]);
+        }
+    }
+    return tf;
+}
+
+/* As look_at, where the postings are held: the same passages in the same order. */
+static void look_at_held(const struct question *q, const struct order *o, size_t step, size_t room,
+                         bool with_another, struct ranking *ret)
+{
+    struct cursors c;
+    size_t seen = 0;
+    open_cursors(q, o, &c);
+    uint32_t at = next_passage(q, o, step, &c, 0);
+    for (; at != UINT32_MAX && seen < room; at = next_passage(q, o, step, &c, at + 1)) {
+        double tf[QUESTION_WORDS] = {};
+        bool before = false;
+        bool another = false;
+        for (size_t i = 0; i < step && !before; i++) {
+            before = word_tf(q, o, i, &c, at) > 0;
+        }
+        for (size_t i = step; i < o->count && !before; i++) {
+            tf[i] = word_tf(q, o, i, &c, at);
+            another |= i > step && tf[i] > 0;
+        }
+        if (!before && (another || !with_another)) {
+            struct ranked r = {.key = q->held->passages[at].key, .passage = at};
+            score(q, o, step, tf, &r);
+            insert(ret, &r);
+            seen++;
+        }
+    }
+    ret->candidates += seen;
 }
 
 /* How many passages may be looked at for a word. One that most passages have tells them apart by
@@ -198,6 +276,10 @@ static enum err look_at(struct db_tx *tx, const struct question *q, const struct
 {
     struct cx *cx = db_tx_cx(tx);
     const bool with_another = q->words[o->words[step]].df > (int64_t)room && step + 1 < o->count;
+    if (q->held) {
+        look_at_held(q, o, step, room, with_another, ret);
+        return ERR_OK;
+    }
     const struct asked asked = ask(cx->arena, q, o, step, with_another);
     struct look look = {cx, q, o, step, ret};
     const struct db_reader reader = {on_candidate, &look};

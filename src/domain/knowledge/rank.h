@@ -7,7 +7,8 @@
 enum { RANK_KEEP = 64 }; /* best candidates that are read and shown from */
 
 struct ranked {
-    int64_t key; /* chunks.fts */
+    int64_t key;      /* chunks.fts */
+    uint32_t passage; /* of the postings, where they are held */
     double score;
     uint64_t has; /* bit i: the passage has word i of the question */
 };

@@ -22,37 +22,34 @@ static const struct db_stmt select_passage = DB_TENANT_SQL(
     "WHERE c.tenant_id = $1 AND c.fts = $2 AND d.current = c.version AND d.deleted_us IS NULL");
 
 struct found {
-    struct passage passage;
-    uint64_t has;
+    struct ranked ranked;
+    double score, coverage;
     struct str body_terms;
+    bool is_read;
+    struct passage passage;
 };
 
-static enum err read_passage(struct db_tx *tx, const struct ranked *r, struct found *ret,
-                             bool *ret_is)
+static enum err read_passage(struct db_tx *tx, struct found *ret, bool *ret_is)
 {
     struct db_rows rows;
-    TRY(db_query(tx, &select_passage, DB_ARGS(DB_INT(r->key)), &rows));
+    TRY(db_query(tx, &select_passage, DB_ARGS(DB_INT(ret->ranked.key)), &rows));
     *ret_is = rows.count > 0;
     if (!*ret_is) {
         return ERR_OK; /* of a version that is not, or no longer, current */
     }
-    *ret = (struct found){
-        .passage =
-            {
-                .chunk = db_id(&rows, 0, 0),
-                .document = {db_id(&rows, 0, 1)},
-                .document_name = db_text(&rows, 0, 2),
-                .version = db_int(&rows, 0, 3),
-                .start = db_int(&rows, 0, 4),
-                .end = db_int(&rows, 0, 5),
-                .heading = db_text(&rows, 0, 6),
-                .language = db_text(&rows, 0, 7),
-                .text = db_text(&rows, 0, 8),
-                .score = r->score,
-            },
-        .has = r->has,
-        .body_terms = db_text(&rows, 0, 9),
+    ret->passage = (struct passage){
+        .chunk = db_id(&rows, 0, 0),
+        .document = {db_id(&rows, 0, 1)},
+        .document_name = db_text(&rows, 0, 2),
+        .version = db_int(&rows, 0, 3),
+        .start = db_int(&rows, 0, 4),
+        .end = db_int(&rows, 0, 5),
+        .heading = db_text(&rows, 0, 6),
+        .language = db_text(&rows, 0, 7),
+        .text = db_text(&rows, 0, 8),
     };
+    ret->body_terms = db_text(&rows, 0, 9);
+    ret->is_read = true;
     return ERR_OK;
 }
 
@@ -81,15 +78,40 @@ static bool stand_together(struct str terms, const struct question_word *a,
     return false;
 }
 
+/* The same, where the passage's words are held. */
+static bool held_together(const struct postings *p, uint32_t passage, const struct question_word *a,
+                          const struct question_word *b)
+{
+    const struct posting_passage *at = &p->passages[passage];
+    const uint32_t *word = p->words + at->words + at->lens[0] + at->lens[1];
+    bool before = false;
+    for (uint32_t i = 0; i < at->lens[POSTING_FIELDS - 1]; i++) {
+        const struct str term = p->terms[word[i]].text;
+        if (before && is_alt(b, term)) {
+            return true;
+        }
+        before = is_alt(a, term);
+    }
+    return false;
+}
+
+static bool are_together(const struct question *q, const struct found *f, size_t word)
+{
+    const struct question_word *a = &q->words[word];
+    const struct question_word *b = &q->words[word + 1];
+    return q->held ? held_together(q->held, f->ranked.passage, a, b)
+                   : stand_together(f->body_terms, a, b);
+}
+
 static void reward_neighbours(const struct question *q, struct found *f)
 {
     for (size_t i = 0; i + 1 < q->count; i++) {
         const struct question_word *a = &q->words[i];
         const struct question_word *b = &q->words[i + 1];
         const uint64_t both = UINT64_C(3) << i;
-        if ((f->has & both) == both && b->position - a->position <= 2 &&
-            stand_together(f->body_terms, a, b)) {
-            f->passage.score += together * (a->weight + b->weight) / 2;
+        if ((f->ranked.has & both) == both && b->position - a->position <= 2 &&
+            are_together(q, f, i)) {
+            f->score += together * (a->weight + b->weight) / 2;
         }
     }
 }
@@ -108,12 +130,23 @@ static void sort_found(struct found *f, size_t n)
     for (size_t i = 1; i < n; i++) {
         const struct found x = f[i];
         size_t at = i;
-        while (at > 0 && f[at - 1].passage.score < x.passage.score) {
+        while (at > 0 && f[at - 1].score < x.score) {
             f[at] = f[at - 1];
             at--;
         }
         f[at] = x;
     }
+}
+
+/* Whether it is of a current version; read on the way, where nothing is held. */
+static enum err look_if_shown(struct db_tx *tx, const struct question *q, struct found *f,
+                              bool *ret_is)
+{
+    if (q->held) {
+        *ret_is = q->held->passages[f->ranked.passage].shown;
+        return ERR_OK;
+    }
+    return read_passage(tx, f, ret_is);
 }
 
 static enum err read_best(struct db_tx *tx, const struct question *q, const struct ranking *ranking,
@@ -122,11 +155,13 @@ static enum err read_best(struct db_tx *tx, const struct question *q, const stru
     *ret_count = 0;
     for (size_t i = 0; i < ranking->count && *ret_count < REREAD; i++) {
         bool is;
-        TRY(read_passage(tx, &ranking->best[i], &ret[*ret_count], &is));
+        struct found *f = &ret[*ret_count];
+        *f = (struct found){.ranked = ranking->best[i], .score = ranking->best[i].score};
+        TRY(look_if_shown(tx, q, f, &is));
         if (is) {
-            struct found *f = &ret[(*ret_count)++];
-            f->passage.coverage = covered(q, f->has);
+            f->coverage = covered(q, f->ranked.has);
             reward_neighbours(q, f);
+            ++*ret_count;
         }
     }
     sort_found(ret, *ret_count);
@@ -152,7 +187,7 @@ static bool has_parts(const struct question *q, const struct found *f, size_t n)
         const uint64_t part = q->words[i].required ? part_words(q, i) : 0;
         bool is = !part;
         for (size_t k = 0; k < n && !is; k++) {
-            is = (f[k].has & part) == part;
+            is = (f[k].ranked.has & part) == part;
         }
         if (!is) {
             return false;
@@ -167,20 +202,23 @@ static void judge(const struct question *q, const struct found *f, size_t n,
     uint64_t has = 0;
     double best = 0;
     for (size_t i = 0; i < n; i++) {
-        has |= f[i].has;
-        best = f[i].passage.coverage > best ? f[i].passage.coverage : best;
+        has |= f[i].ranked.has;
+        best = f[i].coverage > best ? f[i].coverage : best;
     }
     ret->coverage = covered(q, has);
-    ret->margin = n == 0 ? 0 : n == 1 ? 1 : 1 - f[1].passage.score / f[0].passage.score;
+    ret->margin = n == 0 ? 0 : n == 1 ? 1 : 1 - f[1].score / f[0].score;
     /* One passage must carry most of what all of them cover: words scattered over a shop's pages
      * are no answer. */
     ret->known = n > 0 && q->count > 0 && has_parts(q, f, n) &&
                  (ret->coverage + best) / 2 >= conf.search_min_coverage;
 }
 
-static struct passage copy(struct arena *a, const struct passage *p)
+static struct passage copy(struct arena *a, const struct found *f)
 {
+    const struct passage *p = &f->passage;
     struct passage r = *p;
+    r.score = f->score;
+    r.coverage = f->coverage;
     r.document_name = str_dup(a, p->document_name);
     r.heading = str_dup(a, p->heading);
     r.language = str_dup(a, p->language);
@@ -207,7 +245,15 @@ static enum err find(struct db_tx *tx, const struct search_query *query, struct 
                                   .candidates = ranking.candidates,
                                   .language = str_dup(keep, q.language)};
     for (size_t i = 0; i < n; i++) {
-        ret->passages[i] = copy(keep, &found[i].passage);
+        bool is = found[i].is_read;
+        if (!is) {
+            TRY(read_passage(tx, &found[i], &is));
+        }
+        if (!is) {
+            return cx_fail(db_tx_cx(tx), CODE_INTERNAL_ERROR,
+                           "a passage that is held is not there");
+        }
+        ret->passages[i] = copy(keep, &found[i]);
     }
     judge(&q, found, n < JUDGED ? n : JUDGED, ret);
     return ERR_OK;
