@@ -1,8 +1,13 @@
--- wrk: POST the lines of the file BODIES, one after another, to PATHP with the key KEY. With UNIQUE set, "@" in a body
--- becomes a number that is new for each request. Prints one line, RESULT {json}.
+-- wrk: POST the lines of the file BODIES, one after another, to PATHP with the key KEY (as a bearer, or in the header
+-- KEY_HEADER). With UNIQUE set, "@" in a body becomes a number that is new for each request. Prints one line, RESULT {json}.
 local bodies, i, n = {}, 0, 0
 for line in io.lines(os.getenv("BODIES")) do bodies[#bodies + 1] = line end
-local headers = { ["Content-Type"] = "application/json", ["Authorization"] = "Bearer " .. os.getenv("KEY") }
+local headers = { ["Content-Type"] = "application/json" }
+if os.getenv("KEY_HEADER") then
+  headers[os.getenv("KEY_HEADER")] = os.getenv("KEY")
+else
+  headers["Authorization"] = "Bearer " .. os.getenv("KEY")
+end
 if os.getenv("PREFER") then headers["Prefer"] = os.getenv("PREFER") end
 local path, unique = os.getenv("PATHP"), os.getenv("UNIQUE")
 local started = os.time()

@@ -3,7 +3,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Metachat } from '../tests/lib/metachat.js';
-import { cpuSeconds, run, scope, table, wrk } from './lib.js';
+import { cpuSeconds, programs, run, scope, table, wrk } from './lib.js';
 
 const seconds = Number(process.env.SECONDS ?? 8);
 const ends = scope();
@@ -39,7 +39,7 @@ for (const connections of [1, 64, 256]) {
   });
 }
 await mc.stop();
-const bare = join(process.env.BENCH_PROGRAMS ?? 'build-bench/bench', 'inbound_bare');
+const bare = join(programs, 'inbound_bare');
 if (existsSync(bare)) {
   for (const threads of [1, 64]) {
     const { stdout } = await run(bare, [String(threads), String(seconds), join(mc.folder, `bare-${threads}.db`)]);

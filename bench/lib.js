@@ -1,11 +1,14 @@
-/* What the benches share: things that end with the program, wrk, and figures of a process. */
+/* What the benches share: things that end with the program, a model, a shop with passages, wrk, figures
+ * of a process, and tables that are printed and kept for plot.js. */
 import { execFile, spawn } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { freePort } from '../tests/lib/scratch.js';
 
 export const run = promisify(execFile);
+export const programs = process.env.BENCH_PROGRAMS ?? 'build-bench/bench';
+export const results = process.env.BENCH_RESULTS ?? 'build-bench/results';
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** after(fn), as the test harness wants it; end() runs them, newest first. */
@@ -19,13 +22,46 @@ export function scope() {
   };
 }
 
-/** A model with a fixed delay in a process of its own; gives its base URL. */
-export async function model(ends, delayMs) {
-  const port = await freePort();
-  const child = spawn(process.execPath, [here('model.js'), port, delayMs], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await new Promise((ready) => child.stdout.once('data', ready));
+/** A model with a fixed delay in a process of its own (model.c); gives its base URL. */
+export async function model(ends, delayMs, gapMs = 0) {
+  const child = spawn(join(programs, 'model'), [String(delayMs), String(gapMs)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const port = await new Promise((ready) => child.stdout.once('data', ready));
   ends.after(() => child.kill());
-  return `http://127.0.0.1:${port}/v1`;
+  return `http://127.0.0.1:${Number(port)}/v1`;
+}
+
+/** Settings of a server that asks that model. */
+export const asking = (url) => ({
+  METACHAT_OPENAI_BASE_URL: url,
+  METACHAT_OPENAI_API_KEY: 'x',
+  METACHAT_DB_CHECK_PLANS: '0',
+  METACHAT_LOG_LEVEL: 'warn',
+});
+
+/** A tenant that asks the model, with a thousand passages in which every one has the same words. */
+export async function shopWithPassages(mc) {
+  const shop = await mc.tenant('Bench');
+  await shop.data('PUT', '/tenant/assistant', { provider: 'openai', model: 'bench' });
+  const words = 'Customers may return items within 30 days of delivery; refunds go to the original payment method. Shipping takes three to five business days. ';
+  for (let d = 0; d < 10; d++) {
+    const text = Array.from({ length: 100 }, (_, i) => `## Section ${i} of document ${d}\n\n${words.repeat(4)}`).join('\n\n');
+    await shop.addDocument(`document-${d}.md`, text);
+  }
+  return shop;
+}
+
+export const question = 'How do I return an item? I bought it last week.';
+
+/** A file with a body for each of so many conversations, for bodies.lua. */
+export async function chatBodies(mc, shop, count) {
+  const bodies = [];
+  for (let i = 0; i < count; i++) {
+    const c = await shop.data('POST', '/conversations', { channelType: 'api', externalId: `bench-${i}` });
+    bodies.push(JSON.stringify({ message: question, conversationId: c.id }));
+  }
+  const file = join(mc.folder, 'bodies.txt');
+  writeFileSync(file, `${bodies.join('\n')}\n`);
+  return file;
 }
 
 /** One run of wrk with bodies.lua. */
@@ -35,16 +71,36 @@ export async function wrk(url, { connections, seconds, env }) {
   return JSON.parse(/RESULT (.*)/.exec(stdout)[1]);
 }
 
-/** Resident memory of a process, bytes; without the pages of its files when anonymous. */
+/** Resident memory of a process, bytes. */
 export function resident(pid) {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
 }
 
+const statOf = (pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ').map(Number);
+
 /** Processor time that a process has used, in seconds. */
 export function cpuSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  const fields = statOf(pid);
+  return (fields[11] + fields[12]) / 100;
+}
+
+/** The same of a process, all that descend from it, and those of them that have ended. */
+export function cpuSecondsOfAll(root) {
+  const all = new Map();
+  for (const name of readdirSync('/proc').filter((n) => /^[0-9]+$/.test(n))) {
+    try {
+      all.set(Number(name), statOf(name));
+    } catch {
+      /* it has just ended */
+    }
+  }
+  const sum = (pid) => {
+    const fields = all.get(pid);
+    const own = fields ? fields.slice(11, 15).reduce((a, b) => a + b, 0) / 100 : 0;
+    return [...all].filter(([, f]) => f[1] === pid).reduce((total, [child]) => total + sum(child), own);
+  };
+  return sum(root);
 }
 
 export const size = (path) => statSync(path).size;
@@ -54,6 +110,13 @@ export function median(values) {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
+/** Keeps what was measured for plot.js. */
+export function keep(name, data) {
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, `${name}.json`), `${JSON.stringify(data, null, 1)}\n`);
+}
+
+/** Prints a table as docs/performance.md has them. */
 export function table(title, rows) {
   console.log(`\n## ${title}\n`);
   const names = Object.keys(rows[0]);

@@ -1,18 +1,17 @@
 #!/bin/sh
-# Measures; see docs/performance.md. bench/run.sh [NAME…]   (start reply turns first_token memory inbound search commit; default: all)
+# Measures; see docs/performance.md. bench/run.sh [NAME…]
+#   (start reply turns first_token memory inbound search commit peers; default: all)
+# What is measured is printed as the tables of that page, and kept in build-bench/results for bench/plot.js.
 set -eu
 cd "$(dirname "$0")/.."
 export BUILD=build-bench
 [ -d "$BUILD" ] || meson setup "$BUILD" --buildtype=release >/dev/null
-ninja -C "$BUILD" src/main/metachat bench/db_commit bench/inbound_bare bench/search_text >/dev/null
-export METACHAT_BIN="$BUILD/src/main/metachat" BENCH_PROGRAMS="$BUILD/bench"
-echo "machine: $(nproc) cores, $(uname -m), $(date -u +%F)"
-for name in "${@:-start reply turns first_token memory inbound search commit}"; do
+ninja -C "$BUILD" src/main/metachat bench/model bench/db_commit bench/inbound_bare bench/search_text >/dev/null
+export METACHAT_BIN="$BUILD/src/main/metachat" BENCH_PROGRAMS="$BUILD/bench" BENCH_RESULTS="$BUILD/results"
+echo "machine: $(nproc) cores, $(uname -m), $(date -u +%F), load $(cut -d ' ' -f 1 /proc/loadavg)"
+for name in "${@:-start reply turns first_token memory inbound search commit peers}"; do
     for one in $name; do
-        case $one in
-        search) "$BUILD/bench/search_text" "${CHUNKS:-100000}" ;;
-        commit) for threads in 1 8 64; do "$BUILD/bench/db_commit" "$threads" 5 "$(mktemp -d)/commit.db"; done ;;
-        *) node "bench/$one.js" ;;
-        esac
+        node "bench/$one.js"
     done
 done
+node bench/plot.js

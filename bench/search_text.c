@@ -1,7 +1,11 @@
-/* Text search in one tenant with many passages: time of a question, and how often the first ten are
- * those that scoring every passage would give.
+/* Text search in a tenant with many passages, or in many tenants: time of a question, and how often
+ * the first ten are those that scoring every passage would give.
  *
- *     search_text [passages, default 100000] [questions, default 300]
+ *     search_text [passages, default 100000] [questions, default 300] [TENANTS, default 1]
+ *
+ * The passages are shared out evenly among the tenants, who are asked in turn. Prints one line of
+ * JSON: how long a question took at each hundredth of them, in ms, and the share that had the same
+ * first ten.
  *
  * Passages have about 70 words drawn by Zipf's law from 50,000; questions have two to five words,
  * drawn alike over common and rare ones. */
@@ -135,39 +139,64 @@ static size_t argument(int argc, char **argv, int i, size_t fallback)
     return argc > i && str_to_i64(str_of(argv[i]), 1, 10000000, &n) ? (size_t)n : fallback;
 }
 
-static void ask_all(struct knowledge_fixture *f, size_t questions)
+/* times in us, sorted. */
+static void print_result(const int64_t *times, size_t questions, size_t same)
+{
+    printf(", \"questions\": %zu, \"sameTop\": %.4f, \"ms\": [", questions,
+           (double)same / (double)questions);
+    for (size_t i = 0; i <= 100; i++) {
+        const size_t at = questions * i / 100;
+        printf("%s%.3f", i ? ", " : "",
+               (double)times[at < questions ? at : questions - 1] / (double)MS_US);
+    }
+    puts("]}");
+}
+
+static void ask_all(struct knowledge_fixture *f, const struct tenant_id *tenants, size_t count,
+                    size_t questions)
 {
     SCOPED(cx_end) struct cx all = knowledge_fixture_cx(f);
     int64_t *times = arena_many(all.arena, int64_t, questions);
     size_t same = 0;
     for (size_t i = 0; i < questions; i++) {
+        f->tenant = tenants[i % count];
         SCOPED(cx_end) struct cx cx = knowledge_fixture_cx(f);
         const struct str text = make_question(cx.arena);
         times[i] = time_search(&cx, text);
         same += same_as_exhaustive(&cx, text) ? 1 : 0;
     }
     qsort(times, questions, sizeof(*times), by_value);
-    printf("search p50 %.2f ms, p95 %.2f ms, p99 %.2f ms; first %d as exhaustive: %.1f %% of %zu\n",
-           (double)times[questions / 2] / 1000, (double)times[questions * 95 / 100] / 1000,
-           (double)times[questions * 99 / 100] / 1000, TOP,
-           100.0 * (double)same / (double)questions, questions);
+    print_result(times, questions, same);
+}
+
+static void add_passages(struct knowledge_fixture *f, size_t passages)
+{
+    for (size_t done = 0; done < passages; done += PER_DOCUMENT) {
+        add_document(f, passages - done < PER_DOCUMENT ? passages - done : PER_DOCUMENT);
+    }
 }
 
 int main(int argc, char **argv)
 {
     const size_t passages = argument(argc, argv, 1, 100000);
     const size_t questions = argument(argc, argv, 2, 300);
+    const size_t count = argument(argc, argv, 3, 1);
     struct knowledge_fixture f;
     knowledge_fixture_init(&f);
     f.db.options.check_plans = false;
+    struct cx all = knowledge_fixture_cx(&f);
+    struct tenant_id *tenants = arena_many(all.arena, struct tenant_id, count);
     const int64_t start = clock_mono_us();
-    for (size_t done = 0; done < passages; done += PER_DOCUMENT) {
-        add_document(&f, passages - done < PER_DOCUMENT ? passages - done : PER_DOCUMENT);
+    for (size_t i = 0; i < count; i++) {
+        tenants[i] = i ? knowledge_fixture_tenant(&f, "Bench") : f.tenant;
+        f.tenant = tenants[i];
+        add_passages(&f, passages / count);
     }
     const double seconds = (double)(clock_mono_us() - start) / (double)SECOND_US;
-    printf("%" PRId64 " passages written in %.1f s\n",
+    printf("{\"tenants\": %zu, \"passages\": %" PRId64 ", \"writtenSeconds\": %.1f", count,
            db_fixture_number(&f.db, "SELECT count(*) FROM chunks"), seconds);
-    ask_all(&f, questions);
+    ask_all(&f, tenants, count, questions);
+    cx_end(&all);
     knowledge_fixture_fini(&f);
     return 0;
 }
