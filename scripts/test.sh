@@ -61,8 +61,8 @@ node_tests() { # folder, the files of it that are wanted (all)
 
 mkdir -p "$logs"
 prepare scripts/build_suites.sh "$build" "$build-asan" "$build-tsan"
-asan=(env "METACHAT_BIN=$build-asan/metachat" "LLVM_PROFILE_FILE=$PWD/$build-asan/coverage/%2m.profraw")
-tsan=(env "METACHAT_BIN=$build-tsan/metachat" "TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp")
+asan=(env TEST_PATIENCE=2 "METACHAT_BIN=$build-asan/metachat" "LLVM_PROFILE_FILE=$PWD/$build-asan/coverage/%2m.profraw")
+tsan=(env TEST_PATIENCE=6 "METACHAT_BIN=$build-tsan/metachat" "TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp")
 export METACHAT_BIN=$build/metachat
 [[ $only != "  " || $mode == long ]] || rm -rf "$build-asan/coverage"
 
