@@ -25,6 +25,7 @@ static void client_is(enum forwarded_header header, const char *first, const cha
     }
 }
 
+/* shows: RATE-4 */
 static void reads_x_forwarded_for(void **state)
 {
     (void)state;
@@ -71,6 +72,7 @@ static void reads_x_forwarded_for(void **state)
     client_is(FORWARDED_X_FOR, "203.0.113.7", "bad", "10.0.0.1");
 }
 
+/* shows: RATE-4 */
 static void reads_forwarded(void **state)
 {
     (void)state;

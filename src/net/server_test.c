@@ -223,6 +223,7 @@ static void shows_mapped_peers_as_ipv4(void **state)
 }
 
 /* All of the body can be sent, and behind the answer comes an orderly end, not a reset. */
+/* shows: HTTP-2 */
 static void refuses_large_bodies_so_that_the_client_sees_it(void **state)
 {
     (void)state;
@@ -246,6 +247,7 @@ static void refuses_large_bodies_so_that_the_client_sees_it(void **state)
     assert_int_equal(status_of(&b), 413);
 }
 
+/* shows: HTTP-3 */
 static void sends_100_continue_only_when_the_body_is_wanted(void **state)
 {
     (void)state;
@@ -447,7 +449,7 @@ static void ends_who_reads_a_trickle(void **state)
     (void)stop(NULL);
 }
 
-/* Newcomers wait while every connection is at work. */
+/* Newcomers wait while every connection is at work. shows: HTTP-5 */
 static void stops_accepting_at_the_cap(void **state)
 {
     (void)state;

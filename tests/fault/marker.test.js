@@ -124,6 +124,7 @@ async function assertWell() {
   assert.equal((await mc.api().get('/health')).status, 200);
 }
 
+// shows: API-4, RES-5
 test('the database fails', { timeout: 120_000 }, async () => {
   const refused = await behindEveryRoute('db', {});
   assert.ok(refused.length > rows.filter((row) => row.who !== 'public').length / 2, `${refused.length} rows need the database`);
@@ -131,6 +132,7 @@ test('the database fails', { timeout: 120_000 }, async () => {
   await assertWell();
 });
 
+// shows: API-4, RES-5
 test('only commits fail', { timeout: 120_000 }, async () => {
   const refused = await behindEveryRoute('db', { filter: 'COMMIT' });
   assert.ok(refused.length > 5, `${refused.length} rows write`);
@@ -138,12 +140,14 @@ test('only commits fail', { timeout: 120_000 }, async () => {
   await assertWell();
 });
 
+// shows: API-4, RES-5, RES-6
 test('the disk fails', { timeout: 120_000 }, async () => {
   const refused = await behindEveryRoute('file', { code: 'EIO' });
   assert.ok(refused.length > 5, `${refused.length} rows need the disk`);
   await assertWell();
 });
 
+// shows: API-4, RES-5
 test('the outside cannot be reached', { timeout: 120_000 }, async () => {
   await behindEveryRoute('net-out', {}, rows.filter((row) => !destroys(row)));
   await assertWell();

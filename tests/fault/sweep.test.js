@@ -2,6 +2,7 @@
  * failing, once or from there on. Whatever fails: every answer is legal, nothing hangs or crashes,
  * and when the fault is over everything is finished by itself, with the invariants of a database at
  * rest and no descriptor left open.
+ * shows: RES-13
  *
  * make test takes a sample, of which SWEEP_SEED repeats one; SWEEP=all takes every number, as many as
  * there is time for (SWEEP_SECONDS). SWEEP_ONLY='chat/db/once/17' runs one case. */

@@ -48,6 +48,7 @@ function assertRefused(text, statuses, what) {
   assert.deepEqual(more, [], `${what}: one refusal, and nothing behind it`);
 }
 
+// shows: HTTP-1
 test('slow heads end at their deadline, however many bytes still come', async () => {
   const clients = times(100, (i) => open(mc, { from: i }));
   for (const client of clients.slice(0, 70)) void trickle(client, `GET /health/live HTTP/1.1\r\nHost: shop\r\nX: ${'a'.repeat(500)}`, 100);
@@ -60,6 +61,7 @@ test('slow heads end at their deadline, however many bytes still come', async ()
   await unharmed();
 });
 
+// shows: HTTP-1
 test('slow bodies end', async () => {
   const clients = times(60, (i) => open(mc, { from: i }));
   const chunked = `POST /api/v1/search HTTP/1.1\r\nHost: shop\r\n${bearer}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
@@ -75,6 +77,7 @@ test('slow bodies end', async () => {
   await unharmed();
 });
 
+// shows: HTTP-8
 test('who closes its sending half gets the answer to what it sent, and no more', async () => {
   assert.deepEqual(answersIn(await send(mc, `${live}\r\n`, { end: true })).map((a) => a.status), [200]);
   assert.deepEqual(answersIn(await send(mc, `${live}\r\n${live}\r\n`, { end: true })).map((a) => a.status), [200, 200]);
@@ -87,6 +90,7 @@ test('who closes its sending half gets the answer to what it sent, and no more',
   await unharmed();
 });
 
+// shows: HTTP-8, RES-5
 test('600 clients that leave at any moment', async () => {
   const random = dice(20261128);
   const requests = [
@@ -117,6 +121,7 @@ test('600 clients that leave at any moment', async () => {
   assert.equal((await shop.chat('When does the shop open on Saturday?')).action, 'answer');
 });
 
+// shows: HTTP-8
 test('10,000 pipelined requests are answered in their order, within bounded memory', async () => {
   const count = 10_000;
   const before = residentMb(mc);
@@ -133,6 +138,7 @@ test('10,000 pipelined requests are answered in their order, within bounded memo
   await unharmed();
 });
 
+// shows: HTTP-1, RT-4
 test('who asks for much and reads nothing is closed, and costs little', async () => {
   const before = residentMb(mc);
   const clients = times(30, (i) => open(mc, { from: i, paused: true }));
@@ -146,6 +152,7 @@ test('who asks for much and reads nothing is closed, and costs little', async ()
   await unharmed();
 });
 
+// shows: RATE-8
 test('heads that are too large are refused with their code', async () => {
   const big = [
     [`${live}X: ${'a'.repeat(1 << 20)}\r\n\r\n`, [431]],
@@ -169,6 +176,7 @@ function malformed(kind) {
   });
 }
 
+// shows: HTTP-9
 test('malformed framing is refused once, and what stands behind it is no request', async () => {
   const heads = malformed('HEAD');
   const bodies = malformed('BODY');
@@ -182,6 +190,7 @@ test('malformed framing is refused once, and what stands behind it is no request
   await unharmed();
 });
 
+// shows: HTTP-9
 test('two readings of one message are never possible', async () => {
   const inner = `GET /smuggled HTTP/1.1\r\nHost: shop\r\n\r\n`;
   const head = `POST /api/v1/search HTTP/1.1\r\nHost: shop\r\n${bearer}Content-Type: application/json\r\nConnection: close\r\n`;
@@ -207,6 +216,7 @@ test('two readings of one message are never possible', async () => {
   await unharmed();
 });
 
+// shows: HTTP-9, RES-5
 test('bytes that are no HTTP get a refusal or an end', async () => {
   const random = dice(7);
   const noise = () => Buffer.from(times(1 + Math.floor(random() * 3000), () => Math.floor(random() * 256)));
@@ -254,6 +264,7 @@ test('more connections than are allowed wait for their turn', async (t) => {
   for (const client of clients) client.socket.destroy();
 });
 
+// shows: HTTP-1
 test('500 idle and 300 trickling connections hinder nobody', async (t) => {
   const patient = await Metachat.start(t, { env: unlimited });
   const { key } = await patient.tenant('Patient');
@@ -279,6 +290,7 @@ function slowhttptest(mode, url, more = []) {
   });
 }
 
+// shows: HTTP-1
 test('slowhttptest in its four modes, with an honest client beside it', async (t) => {
   const modes = {
     'slow heads': ['-H', `${mc.url}/health/live`, []],

@@ -241,6 +241,7 @@ const table = {
   },
 };
 
+// shows: CONF-13
 test('every row of the table is tested here', () => {
   assert.deepEqual(Object.keys(table).sort(), list.map((row) => row.name).sort());
   for (const [name, { good, bad }] of Object.entries(table)) {
@@ -248,6 +249,7 @@ test('every row of the table is tested here', () => {
   }
 });
 
+// shows: CONF-13
 test('what is accepted is shown, with exit code 0', async () => {
   for (const [name, { good }] of Object.entries(table)) {
     for (const [call, members, look] of good) {
@@ -259,6 +261,7 @@ test('what is accepted is shown, with exit code 0', async () => {
   }
 });
 
+// shows: CONF-13
 test('what is refused has its reason, its code and its status, with exit code 1', async () => {
   for (const [name, { bad }] of Object.entries(table)) {
     for (const [call, wanted, status, look] of bad) {

@@ -112,7 +112,7 @@ const ends = [];
 const scope = { after: (end) => ends.push(end) };
 try {
   const model = await FakeOpenAI.start(scope, { delayMs: 20, answer: 'On Saturday the shop opens at 9:00. [1: "On Saturday the shop opens at 9:00."]' });
-  const env = { ...unlimited, METACHAT_OPENAI_BASE_URL: model.url, METACHAT_OPENAI_API_KEY: 'sk-fake', METACHAT_HTTP_IDLE_TIMEOUT_MS: '5000' };
+  const env = { ...unlimited, METACHAT_OPENAI_BASE_URL: model.url, METACHAT_OPENAI_API_KEY: 'sk-fake', METACHAT_HTTP_IDLE_TIMEOUT_MS: '5000', METACHAT_OUTGOING_KEEP: '4' };
   const mc = await Metachat.start(scope, { env });
   const crowd = new Crowd();
   await warmUp(mc);
