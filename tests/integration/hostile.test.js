@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
+import { sanitized } from '../lib/binary.js';
 import { answersIn, besides, descriptors, dice, open, politely, residentMb, send, settled, trickle, within } from '../lib/hostile.js';
 import { Metachat, root } from '../lib/metachat.js';
 import { fileScope } from '../lib/scratch.js';
@@ -133,7 +134,7 @@ test('10,000 pipelined requests are answered in their order, within bounded memo
   const answers = answersIn(client.text());
   assert.equal(answers.length, count);
   answers.forEach((answer, i) => assert.deepEqual([answer.status, answer.headers.get('x-request-id')], [200, `r${i}`]));
-  const bound = process.env.METACHAT_BIN?.includes('asan') ? 400 : 64; // the sanitizer keeps what was freed
+  const bound = sanitized ? 400 : 64;
   assert.ok(most - before < bound, `${before} MB before, ${most} MB at most`);
   await unharmed();
 });
@@ -147,7 +148,7 @@ test('who asks for much and reads nothing is closed, and costs little', async ()
   await waitFor('the connections to be open', () => descriptors(mc) >= calm + clients.length);
   for (const client of clients) client.socket.write(asked);
   await besides(mc, shop.key, waitFor('the connections to be closed', async () => descriptors(mc) <= calm + 3), bound);
-  assert.ok(residentMb(mc) - before < (process.env.METACHAT_BIN?.includes('asan') ? 600 : 128), `${before} MB, then ${residentMb(mc)} MB`);
+  assert.ok(residentMb(mc) - before < (sanitized ? 600 : 128), `${before} MB, then ${residentMb(mc)} MB`);
   for (const client of clients) client.socket.destroy();
   await unharmed();
 });
