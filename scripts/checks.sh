@@ -27,6 +27,20 @@ sources() {
     find src tools tests/fuzz tests/fault -name '*.[ch]' | sort
 }
 
+# Each fuzz target begins where its seeds lead it, and no seeds are left behind by a target that went.
+fuzz_seeds() {
+    local target folder count bad=0
+    for target in tests/fuzz/*_fuzz.c; do
+        folder=tests/fuzz/corpus/$(basename "$target" _fuzz.c)
+        count=$(find "$folder" -type f 2>/dev/null | wc -l)
+        ((count >= 2)) || { echo "$target: $count seeds in $folder, two are needed"; bad=1; }
+    done
+    for folder in tests/fuzz/corpus/*; do
+        [[ -f tests/fuzz/$(basename "$folder")_fuzz.c ]] || { echo "$folder: no such target"; bad=1; }
+    done
+    return "$bad"
+}
+
 mapfile -t c_files < <(sources)
 mapfile -t floor_files < <(find src -name '*.[ch]' | sort)
 mapfile -t program_files < <(find src -name '*.[ch]' ! -name '*_test.c' | sort)
@@ -40,6 +54,7 @@ check "no credential in a tracked file"     node scripts/secrets.js
 check "the checkers refuse planted breaches" tests/tools_test.sh
 check "format: clang-format changes nothing" clang-format --dry-run --Werror "${c_files[@]}"
 check "shell scripts"                       shellcheck scripts/*.sh tests/*.sh web/build.sh .ci/run
+check "fuzz: two seeds or more for each target" fuzz_seeds
 check "demo: every expected fact is there"  node demo/check.js
 # shows: CONF-6
 check "metachat.env.example is up to date"  same metachat.env.example "$build/metachat" config example

@@ -449,7 +449,8 @@ static void ends_who_reads_a_trickle(void **state)
     (void)stop(NULL);
 }
 
-/* Newcomers wait while every connection is at work. shows: HTTP-5 */
+/* shows: HTTP-5 */
+/* Newcomers wait while every connection is at work. */
 static void stops_accepting_at_the_cap(void **state)
 {
     (void)state;

@@ -18,6 +18,23 @@ static bool is_masked(const struct buf *printed)
     return strncmp(value, conf.openai_api_key[0] ? "********  # " : "  # ", 4) == 0;
 }
 
+static void nothing_set(void *arg, const char *var, struct str value)
+{
+    (void)arg;
+    (void)value;
+    must(strcmp(var, "") == 0);
+}
+
+/* As a text alone: nothing of it is left when another text is looked at. */
+static void check_alone(struct str text)
+{
+    SCOPED(buf_fini) struct buf faults = buf_make(64 * MB);
+    const bool ok = conf_load_text(text, "line", &faults);
+    must(ok == (faults.n == 0) && !faults.full);
+    must(conf_load_text(STR("# nothing\n"), "line", &faults) && conf.api_threads == 64);
+    conf_each_set(nothing_set, NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     SCOPED(buf_fini) struct buf faults = buf_make(64 * MB);
@@ -33,5 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     conf_print(&printed);
     must(!printed.full);
     must(is_masked(&printed));
+    check_alone((struct str){(const char *)data, n});
     return 0;
 }

@@ -4,6 +4,7 @@
  * is accepted must be complete, and must be of our audience by its signature. */
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "crypto/hash.h"
 #include "crypto/jwt.h"
 #include "crypto/keyring_fixture.h"
@@ -45,6 +46,17 @@ static struct str sign(struct cx *cx, struct str header, struct str payload)
                    base64_text(cx->arena, BASE64_URL, mac, sizeof(mac)).p);
 }
 
+/* What is accepted has no fault of form; what can be shown of any other is JSON. */
+static void check_form(struct cx *cx, struct str token, bool accepted)
+{
+    struct str header;
+    struct str payload;
+    json_t *v = NULL;
+    must(!jwt_form(cx, token, &header, &payload) || !accepted);
+    must(!header.n || !json_parse(cx, header, &v));
+    must(!payload.n || !json_parse(cx, payload, &v));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     SCOPED(cx_end) struct cx cx;
@@ -58,7 +70,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const struct str header =
         str_fmt(cx.arena, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
                 uuid_text(cx.arena, keyring_newest(ring)).p);
-    (void)try_token(&cx, sign(&cx, header, in));
+    const struct str ours = sign(&cx, header, in);
+    check_form(&cx, ours, try_token(&cx, ours));
+    check_form(&cx, in, false);
     must(!try_token(&cx, sign(&cx, in, STR("{}"))));
     return 0;
 }

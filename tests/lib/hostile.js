@@ -20,19 +20,21 @@ export function dice(seed) {
 
 export const addressOf = (i) => `127.0.${1 + Math.floor(i / 200)}.${1 + (i % 200)}`;
 
-/** A connection that remembers what came: {socket, text(), closed, ended}. It never throws. */
+/** A connection that remembers what came: {socket, text(), bytes, ready, closed}; it never throws.
+ * A paused one reads nothing until read() is called. */
 export function open(mc, { from = 0, paused = false } = {}) {
   const socket = connect({ port: mc.port, host: '127.0.0.1', localAddress: addressOf(from), allowHalfOpen: true });
   const parts = [];
   const client = { socket, opened: Date.now(), text: () => Buffer.concat(parts).toString('latin1'), bytes: 0, done: false };
   socket.on('error', () => {});
-  if (!paused) {
+  client.read = () => {
     socket.on('data', (part) => {
       client.bytes += part.length;
       parts.push(part);
     });
     socket.on('end', () => socket.end());
-  }
+  };
+  if (!paused) client.read();
   client.ready = new Promise((done) => socket.on('connect', done).on('close', done));
   client.closed = new Promise((done) => {
     socket.on('close', () => {
