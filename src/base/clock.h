@@ -16,9 +16,9 @@
 int64_t clock_wall_us(void);
 int64_t clock_mono_us(void);
 
-/* Looks how far wall time has jumped against monotonic time since the last look: microseconds, below
- * zero when it was set back; 0 for less than two seconds, and at the first look. (Time in which the
- * machine slept is such a jump.) One thread asks, about each second. */
+/* Looks how far wall time has jumped against monotonic time since the last look: microseconds,
+ * below zero when it was set back; 0 for less than two seconds, and at the first look. (Time in
+ * which the machine slept is such a jump.) One thread asks, about each second. */
 int64_t clock_look(void);
 
 /* The last jump that clock_look saw, and how long ago; false: none. */
