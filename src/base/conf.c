@@ -175,6 +175,9 @@ static void check_words(struct buf *faults)
         buf_fmt(faults, "METACHAT_LOG_LEVEL: must be debug, info, warn or error, is '%s'\n",
                 conf.log_level);
     }
+    if (!conf.tls_cert_file[0] != !conf.tls_key_file[0]) {
+        buf_cstr(faults, "METACHAT_TLS_CERT_FILE, METACHAT_TLS_KEY_FILE: give both, or neither\n");
+    }
     if (strcmp(conf.env, "production") == 0 && conf.operator_token[0] &&
         strlen(conf.operator_token) < 24) {
         buf_cstr(faults, "METACHAT_OPERATOR_TOKEN: must have 24 signs or more in production\n");

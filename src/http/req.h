@@ -117,6 +117,7 @@ struct http_config {
     const struct route *const *routes;
     struct db *db;
     const char *listen;       /* NULL: on no address */
+    struct tls *tls;          /* of the address; NULL: plain HTTP. Outlives the server */
     const char *admin_socket; /* the operator's way in, a Unix socket; NULL: none */
     /* Who a credential belongs to: UNAUTHORIZED / INVALID_TOKEN when unknown. Runs on a worker; cx
      * has no scope yet. The tenant's state is checked here too. */

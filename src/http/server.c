@@ -157,6 +157,11 @@ bool http_server_is_proxy(const struct http_server *s, const struct sockaddr *pe
     return ip_of(peer, &ip) && cidr_list_holds(&s->proxies, ip);
 }
 
+static bool is_proxy(void *arg, const struct sockaddr_storage *peer)
+{
+    return http_server_is_proxy(arg, (const struct sockaddr *)peer);
+}
+
 static void make_lanes(struct http_server *s)
 {
     const struct pool_limits limits[LANE_POOLS] = {
@@ -246,10 +251,12 @@ enum err http_server_new(const struct http_config *config, struct http_server **
         .on_head = on_head,
         .on_request = on_request,
         .on_refusal = on_refusal,
+        .uncounted = is_proxy,
         .refusal_headers = s->fixed,
         .refusal_header_count = s->fixed_count,
     };
     TRY(net_server_new(config->listen, &limits, &callbacks, &s->net, why));
+    net_server_use_tls(s->net, config->tls);
     if (config->admin_socket) {
         TRY(net_server_listen_local(s->net, config->admin_socket, why));
     }

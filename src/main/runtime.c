@@ -15,13 +15,13 @@
 #include "domain/ledger/event.h"
 #include "jobs/cron.h"
 #include "jobs/kinds.h"
+#include "main/certificate.h"
 #include "main/health.h"
+#include "main/signals.h"
 #include "net/client.h"
 #include "net/guard.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,9 +36,8 @@ struct runtime {
     struct job_env job_env;
     struct health health;
     bool runs_jobs;
-    pthread_t signals;
-    atomic_bool ending; /* the signals' thread is to leave */
-    bool has_signals;
+    struct certificate *certificate; /* NULL: plain HTTP */
+    struct signals *signals;
     bool running;
     int64_t started_us;
 };
@@ -61,10 +60,15 @@ struct app *runtime_app(struct runtime *rt)
     return &rt->app;
 }
 
+static const char *scheme(const struct runtime *rt)
+{
+    return rt->certificate ? "https" : "http";
+}
+
 struct str runtime_url(const struct runtime *rt, struct arena *a)
 {
     return conf.public_url[0] ? str_of(conf.public_url)
-                              : str_fmt(a, "http://%s", http_server_address(rt->http));
+                              : str_fmt(a, "%s://%s", scheme(rt), http_server_address(rt->http));
 }
 
 /* --- what the parts tell each other --- */
@@ -232,6 +236,7 @@ static enum exit_code start_http(struct runtime *rt, const char *listen)
         .db = rt->app.db,
         .listen = listen,
         .admin_socket = admin.p,
+        .tls = certificate_tls(rt->certificate),
         .authenticate = auth_principal,
         .user = &rt->app,
     };
@@ -244,6 +249,10 @@ static enum exit_code start_http(struct runtime *rt, const char *listen)
     }
     rt->health = (struct health){.db = rt->app.db, .blobs = rt->app.blobs};
     health_add(rt->http, &rt->health);
+    if (rt->certificate) {
+        http_health_add(rt->http,
+                        (struct health_part){"tls", false, certificate_check, rt->certificate});
+    }
     return EXIT_OK;
 }
 
@@ -278,35 +287,21 @@ static void raise_file_limit(void)
     }
 }
 
-/* Signals come to one thread; everyone else has them blocked (threads inherit the mask). SIGUSR1 is
- * how we wake it to leave. */
-static void *wait_for_signals(void *arg)
+static void announce_stop(void *arg)
 {
-    struct runtime *rt = arg;
-    sigset_t set;
-    int sig = 0;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGUSR1);
-    for (int count = 0; sigwait(&set, &sig) == 0 && !atomic_load(&rt->ending); count++) {
-        const int64_t grace = count == 0 ? conf.drain_timeout_ms * 1000 : 0;
-        hub_end_waits(rt->app.hub);
-        http_server_stop(rt->http, clock_mono_us() + grace);
-        log_ev(NULL, LOG_INFO, "stopping", LOG_I64("signal", sig),
-               LOG_I64("graceMs", grace / 1000));
-    }
-    return NULL;
+    http_server_announce_stop(((struct runtime *)arg)->http);
 }
 
-static void block_signals(void)
+static void stop_serving(void *arg, int64_t until_mono_us)
 {
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGUSR1);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    struct runtime *rt = arg;
+    hub_end_waits(rt->app.hub);
+    http_server_stop(rt->http, until_mono_us);
+}
+
+static void tend_certificate(void *arg, bool asked)
+{
+    certificate_tend(((struct runtime *)arg)->certificate, asked);
 }
 
 static enum exit_code check_outgoing(void)
@@ -322,12 +317,15 @@ static enum exit_code check_outgoing(void)
 
 enum exit_code runtime_start(const struct runtime_options *options, struct runtime **ret)
 {
-    block_signals();
+    signals_block();
     raise_file_limit();
     struct runtime *rt = mem_new(struct runtime);
     rt->started_us = clock_mono_us();
     rt->runs_jobs = options->workers;
     enum exit_code code = check_outgoing();
+    if (!code) {
+        code = certificate_open(&rt->certificate);
+    }
     if (!code) {
         code = open_data(rt);
     }
@@ -348,8 +346,10 @@ enum exit_code runtime_start(const struct runtime_options *options, struct runti
 
 void runtime_run(struct runtime *rt)
 {
-    rt->has_signals = pthread_create(&rt->signals, NULL, wait_for_signals, rt) == 0;
+    const struct signals_ops ops = {rt, announce_stop, stop_serving, tend_certificate};
+    rt->signals = signals_start(&ops);
     log_ev(NULL, LOG_INFO, "serving", LOG_CSTR("address", http_server_address(rt->http)),
+           LOG_CSTR("scheme", scheme(rt)),
            LOG_I64("startMs", (clock_mono_us() - rt->started_us) / 1000));
     http_server_run(rt->http);
     log_ev(NULL, LOG_INFO, "stopped");
@@ -357,17 +357,7 @@ void runtime_run(struct runtime *rt)
 
 void runtime_stop(struct runtime *rt)
 {
-    hub_end_waits(rt->app.hub);
-    http_server_stop(rt->http, clock_mono_us() + conf.drain_timeout_ms * 1000);
-}
-
-static void stop_signals(struct runtime *rt)
-{
-    if (rt->has_signals) {
-        atomic_store(&rt->ending, true);
-        (void)pthread_kill(rt->signals, SIGUSR1);
-        (void)pthread_join(rt->signals, NULL);
-    }
+    stop_serving(rt, clock_mono_us() + conf.drain_timeout_ms * MS_US);
 }
 
 void runtime_free(struct runtime **rt)
@@ -376,7 +366,7 @@ void runtime_free(struct runtime **rt)
         return;
     }
     struct runtime *p = *rt;
-    stop_signals(p);
+    signals_end(&p->signals);
     cron_free(&p->cron);
     if (p->worker) {
         worker_stop(p->worker, clock_mono_us() + conf.drain_timeout_ms * 1000);
@@ -387,6 +377,7 @@ void runtime_free(struct runtime **rt)
     hub_free(&p->app.hub);
     worker_free(&p->worker);
     http_server_free(&p->http);
+    certificate_free(&p->certificate);
     net_client_free(&p->app.assistant.net);
     live_free(&p->live);
     blob_close(&p->app.blobs);

@@ -1,6 +1,7 @@
 #include "net/server_fixture.h"
 
 #include "base/clock.h"
+#include "net/server_in.h"
 
 #include <setjmp.h>
 #include <sys/socket.h>
@@ -258,6 +259,8 @@ static void lets_a_running_request_finish(void **state)
     assert_int_equal(pthread_create(&stopper, NULL, stop_server, &grace), 0);
     SCOPED(buf_fini) struct buf nothing = client_rest(idle); /* is closed */
     assert_int_equal(nothing.n, 0);
+    while (atomic_load(&f.server->open)) { /* every loop knows */
+    }
     client_send_text(half, "st: x\r\n\r\n");
     SCOPED(buf_fini) struct buf late = client_rest(half);
     assert_true(has(&late, "GET /half") && has(&late, "Connection: close"));

@@ -5,10 +5,13 @@
  *     const answer = await shop.chat('When do you open?');
  *
  * scope is anything with after(fn): a test's context, or fileScope() for a whole file.
- * Environment: METACHAT_BIN (build/metachat). */
+ * Environment: METACHAT_BIN (build/metachat); METACHAT_TEST_TLS_CERT and METACHAT_TEST_TLS_KEY: serve
+ * over TLS with these files, which NODE_EXTRA_CA_CERTS must make Node trust. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Api } from './api.js';
@@ -33,15 +36,16 @@ export class Metachat {
   #child = null;
   #ended = null;
 
-  constructor(data, port, env) {
+  constructor(data, port, env, tls) {
     this.data = data;
     this.port = port;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
     this.env = {
       ...ownEnvironment(),
       METACHAT_LISTEN: `127.0.0.1:${port}`,
       METACHAT_DATA: data,
       METACHAT_DB_CHECK_PLANS: process.env.METACHAT_DB_CHECK_PLANS ?? '1',
+      ...(tls ? { METACHAT_TLS_CERT_FILE: tls.cert, METACHAT_TLS_KEY_FILE: tls.key } : {}),
       ...env,
     };
     this.log = []; // every line of the log, parsed
@@ -49,10 +53,11 @@ export class Metachat {
     this.output = ''; // standard output
   }
 
-  /** args: how to start it. env: settings on top of the test's own. data: a folder to take over. */
-  static async start(scope, { args = ['serve', '--migrate'], env = {}, data } = {}) {
+  /** args: how to start it. env: settings on top of the test's own. data: a folder to take over. tls:
+   * {cert, key}, files to serve with. */
+  static async start(scope, { args = ['serve', '--migrate'], env = {}, data, tls = tlsOfEnvironment() } = {}) {
     const folder = await mkdtemp(join(tmpdir(), 'metachat-test-'));
-    const mc = new Metachat(data ?? join(folder, 'data'), await freePort(), env);
+    const mc = new Metachat(data ?? join(folder, 'data'), await freePort(), env, tls);
     mc.folder = folder;
     scope.after(() => mc.#finish().finally(() => rm(folder, { recursive: true, force: true })));
     await mc.start(args);
@@ -80,13 +85,7 @@ export class Metachat {
 
   /** Waits until it answers. */
   answers() {
-    return waitFor(`an answer of ${this.url}`, async () => {
-      try {
-        return (await fetch(`${this.url}/health/live`)).status === 200;
-      } catch {
-        return false;
-      }
-    });
+    return waitFor(`an answer of ${this.url}`, () => isLive(this.url));
   }
 
   /** Ends it in good order; gives {code, signal}. */
@@ -182,6 +181,22 @@ export class Metachat {
   #tail() {
     return [...this.noise, ...this.log.slice(-20).map((line) => JSON.stringify(line))].join('\n');
   }
+}
+
+/* Whom the certificate convinces is the test's business. */
+function isLive(url) {
+  const { get } = url.startsWith('https:') ? https : http;
+  return new Promise((done) => {
+    get(`${url}/health/live`, { agent: false, rejectUnauthorized: false }, (response) => {
+      response.resume();
+      done(response.statusCode === 200);
+    }).on('error', () => done(false));
+  });
+}
+
+function tlsOfEnvironment() {
+  const { METACHAT_TEST_TLS_CERT: cert, METACHAT_TEST_TLS_KEY: key } = process.env;
+  return cert && { cert, key };
 }
 
 function readLines(stream, onLine) {
