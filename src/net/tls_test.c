@@ -254,6 +254,7 @@ static void ends_with_who_speaks_garbage(void **state)
     SCOPED(buf_fini)
     struct buf a = client_exchange(&f, STR("\x16\x03\x01\xff\xff\x01\x02garbage and no hello"));
     SCOPED(buf_fini) struct buf b = client_exchange(&f, STR("\0\1\2\3\4\5\6\7 nothing of TLS"));
+    assert_true(status_of(&a) == 0 && status_of(&b) == 0);
     wait_until_all_are_gone();
     assert_true(metric_value(METRIC_TLS_HANDSHAKES, "failed") == before + 2);
     struct client c = shake_hands();
