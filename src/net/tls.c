@@ -63,6 +63,7 @@ static enum err refuse(struct buf *why, const char *path, const char *what)
 }
 
 /* Nobody is there to be asked for a password. */
+// NOLINTNEXTLINE(readability-non-const-parameter): the library's signature
 static int no_password(char *to, int n, int writing, void *arg)
 {
     (void)to;
