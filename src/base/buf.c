@@ -72,21 +72,43 @@ void buf_char(struct buf *b, char c)
     buf_add(b, &c, 1);
 }
 
+/* Into what room there is; only when that is too small, once more into enough. */
 void buf_fmt(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
-    va_start(ap, fmt);
     va_list again;
+    if (b->full) {
+        return;
+    }
+    const size_t room = b->cap - b->n;
+    va_start(ap, fmt);
     va_copy(again, ap);
-    const int n = vsnprintf(NULL, 0, fmt, ap);
+    const int n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, ap);
     va_end(ap);
     must(n >= 0);
-    char *room = buf_room(b, (size_t)n);
-    if (room) {
-        (void)vsnprintf(room, (size_t)n + 1, fmt, again);
-        buf_wrote(b, (size_t)n);
+    if ((size_t)n < room && (size_t)n <= b->max - b->n) {
+        b->n += (size_t)n;
+    } else {
+        char *p = buf_room(b, (size_t)n);
+        if (p) {
+            (void)vsnprintf(p, (size_t)n + 1, fmt, again);
+            buf_wrote(b, (size_t)n);
+        } else if (room) {
+            b->p[b->n] = '\0';
+        }
     }
     va_end(again);
+}
+
+void buf_u64(struct buf *b, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    buf_add(b, digits + at, sizeof(digits) - at);
 }
 
 void buf_drop(struct buf *b, size_t n)

@@ -30,6 +30,7 @@ void buf_str(struct buf *b, struct str s);
 void buf_cstr(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+void buf_u64(struct buf *b, uint64_t v); /* decimal */
 
 /* Drops the first n bytes. */
 void buf_drop(struct buf *b, size_t n);

@@ -57,6 +57,28 @@ static void every_way_of_appending(void **state)
     assert_int_equal(b.p[b.n], '\0');
 }
 
+static void numbers_and_formats_at_the_edge_of_room(void **state)
+{
+    (void)state;
+    SCOPED(buf_fini) struct buf b = buf_make(300);
+    buf_u64(&b, 0);
+    buf_char(&b, ' ');
+    buf_u64(&b, UINT64_MAX);
+    assert_string_equal(b.p, "0 18446744073709551615");
+    /* through the end of the first memory, which holds 256 bytes and the NUL is one of them */
+    for (int width = 232; width < 236; width++) {
+        b.n = 22;
+        buf_fmt(&b, "%0*d", width, 7);
+        assert_int_equal(b.n, 22 + width);
+        assert_int_equal(strlen(b.p), b.n);
+    }
+    b.n = 22;
+    buf_fmt(&b, "%0*d", 279, 7);
+    assert_true(b.full);
+    assert_int_equal(b.n, 22);
+    assert_string_equal(b.p, "0 18446744073709551615");
+}
+
 static void room_is_written_from_outside(void **state)
 {
     (void)state;
@@ -112,6 +134,7 @@ int main(void)
         cmocka_unit_test(it_holds_exactly_its_maximum),
         cmocka_unit_test(what_does_not_fit_is_left_out_wholly_and_for_good),
         cmocka_unit_test(every_way_of_appending),
+        cmocka_unit_test(numbers_and_formats_at_the_edge_of_room),
         cmocka_unit_test(room_is_written_from_outside),
         cmocka_unit_test(dropping_moves_the_rest_up),
         cmocka_unit_test(bugs_are_caught),

@@ -1,14 +1,14 @@
 #include "base/id.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sys/random.h>
 
-void rand_bytes(void *p, size_t n)
+static void from_kernel(unsigned char *out, size_t n)
 {
-    unsigned char *out = p;
     while (n) {
         const ssize_t got = getrandom(out, n < 256 ? n : 256, 0);
         if (got < 0) {
@@ -18,6 +18,25 @@ void rand_bytes(void *p, size_t n)
         out += got;
         n -= (size_t)got;
     }
+}
+
+/* Each thread keeps some of the kernel's bytes, since most who ask want eight. Nobody gets what
+ * another got, and nothing of it stays here. */
+void rand_bytes(void *p, size_t n)
+{
+    static _Thread_local unsigned char kept[256];
+    static _Thread_local size_t left;
+    if (n > sizeof(kept) / 4) {
+        from_kernel(p, n);
+        return;
+    }
+    if (left < n) {
+        from_kernel(kept, sizeof(kept));
+        left = sizeof(kept);
+    }
+    left -= n;
+    memcpy(p, kept + left, n);
+    mem_wipe(kept + left, n);
 }
 
 uint64_t rand_below(uint64_t below)

@@ -41,9 +41,20 @@ static struct family families[METRIC_COUNT] = {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static bool same(const char *a, const char *b)
+/* Mostly it is the very text; two literals may say the same. */
+static struct series *find(const struct family *f, const char *label)
 {
-    return a == b || (a && b && strcmp(a, b) == 0);
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->series[i].label == label) {
+            return &f->series[i];
+        }
+    }
+    for (size_t i = 0; i < f->count && label; i++) {
+        if (strcmp(f->series[i].label, label) == 0) {
+            return &f->series[i];
+        }
+    }
+    return NULL;
 }
 
 /* Under the lock. */
@@ -51,10 +62,9 @@ static struct series *series_of(enum metric m, const char *label)
 {
     struct family *f = &families[m];
     must((f->label == NULL) == (label == NULL));
-    for (size_t i = 0; i < f->count; i++) {
-        if (same(f->series[i].label, label)) {
-            return &f->series[i];
-        }
+    struct series *known = find(f, label);
+    if (known) {
+        return known;
     }
     if (f->count >= MAX_LABELS) {
         return &f->series[MAX_LABELS - 1];

@@ -43,7 +43,7 @@ static void find_client(struct exchange *x, const struct net_req *net)
     const struct http_server *s = x->req.server;
     struct forwarded_walk w = {.proxies = &s->proxies, .header = s->forwarded_header};
     const struct str peer = str_sub(net_req_peer(net), 0, PEER_BYTES - 1);
-    if (ip_parse(peer, &w.hop) && cidr_list_holds(w.proxies, w.hop)) {
+    if (s->proxies.count && ip_parse(peer, &w.hop) && cidr_list_holds(w.proxies, w.hop)) {
         const char *name = forwarded_header_name(w.header);
         size_t n = net_req_header_count(net, name);
         while (n > 0 && forwarded_line(&w, net_req_header_nth(net, name, n - 1))) {

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "net/loop.h"
 
+enum { USUAL_HEAD = 1000 }; /* bytes that most heads fit into */
+
 static const struct {
     int status;
     const char *text;
@@ -84,7 +86,11 @@ bool answer_has_body(int status)
 void answer_begin(struct buf *b, int status)
 {
     must(status >= 200 && status <= 599);
-    buf_fmt(b, "HTTP/1.1 %d %s\r\n", status, reason(status));
+    buf_cstr(b, "HTTP/1.1 ");
+    buf_u64(b, (uint64_t)status);
+    buf_char(b, ' ');
+    buf_cstr(b, reason(status));
+    buf_cstr(b, "\r\n");
     buf_str(b, date_line());
 }
 
@@ -107,6 +113,7 @@ void answer_header(struct buf *b, struct str name, struct str value)
 static struct buf head_of(int status, const struct net_header *headers, size_t count)
 {
     struct buf b = buf_make(ANSWER_MAX_HEAD);
+    (void)buf_room(&b, USUAL_HEAD);
     answer_begin(&b, status);
     for (size_t i = 0; i < count; i++) {
         answer_header(&b, headers[i].name, headers[i].value);
@@ -135,7 +142,9 @@ void net_reply(struct net_req **r, int status, const struct net_header *headers,
 {
     struct buf b = head_of(status, headers, count);
     if (answer_has_body(status)) {
-        buf_fmt(&b, "Content-Length: %zu\r\n", body ? net_bytes_view(body).n : 0);
+        buf_cstr(&b, "Content-Length: ");
+        buf_u64(&b, body ? net_bytes_view(body).n : 0);
+        buf_cstr(&b, "\r\n");
     }
     if (!answer_has_body(status) || str_is((*r)->method, "HEAD")) {
         net_bytes_unref(body);
