@@ -19,6 +19,7 @@ struct work {
 };
 
 struct pool {
+    struct pool *next; /* of all pools */
     struct pool_limits limits;
     pthread_mutex_t lock;
     pthread_cond_t wake; /* for workers: work came, or the end */
@@ -30,6 +31,41 @@ struct pool {
     int busy;
     bool closed;
 };
+
+static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct pool *pools;
+
+static void enlist(struct pool *p)
+{
+    (void)pthread_mutex_lock(&pools_lock);
+    p->next = pools;
+    pools = p;
+    (void)pthread_mutex_unlock(&pools_lock);
+}
+
+static void delist(struct pool *p)
+{
+    (void)pthread_mutex_lock(&pools_lock);
+    struct pool **at = &pools;
+    while (*at != p) {
+        at = &(*at)->next;
+    }
+    *at = p->next;
+    (void)pthread_mutex_unlock(&pools_lock);
+}
+
+void pool_gauges(void)
+{
+    (void)pthread_mutex_lock(&pools_lock);
+    for (struct pool *p = pools; p; p = p->next) {
+        int busy = 0;
+        int waiting = 0;
+        pool_load(p, &busy, &waiting);
+        metric_set(METRIC_LANE_THREADS, p->limits.name, busy);
+        metric_set(METRIC_LANE_QUEUE, p->limits.name, waiting);
+    }
+    (void)pthread_mutex_unlock(&pools_lock);
+}
 
 static void cond_init(pthread_cond_t *c)
 {
@@ -48,6 +84,7 @@ struct pool *pool_new(const struct pool_limits *limits)
     (void)pthread_mutex_init(&p->lock, NULL);
     cond_init(&p->wake);
     cond_init(&p->idle);
+    enlist(p);
     return p;
 }
 
@@ -85,14 +122,11 @@ static void *worker(void *arg)
     (void)pthread_mutex_lock(&p->lock);
     for (struct work *w = NULL; (w = next_work(p));) {
         p->busy++;
-        metric_set(METRIC_LANE_THREADS, p->limits.name, p->busy);
-        metric_set(METRIC_LANE_QUEUE, p->limits.name, p->waiting);
         (void)pthread_mutex_unlock(&p->lock);
         w->fn(w->arg);
         mem_free(w);
         (void)pthread_mutex_lock(&p->lock);
         p->busy--;
-        metric_set(METRIC_LANE_THREADS, p->limits.name, p->busy);
         if (p->busy == 0 && !p->first) {
             (void)pthread_cond_broadcast(&p->idle);
         }
@@ -135,10 +169,12 @@ bool pool_submit(struct pool *p, void (*fn)(void *arg), void *arg)
         *p->last = w;
         p->last = &w->next;
         p->waiting++;
-        metric_set(METRIC_LANE_QUEUE, p->limits.name, p->waiting);
-        (void)pthread_cond_signal(&p->wake);
     }
     (void)pthread_mutex_unlock(&p->lock);
+    if (ok) {
+        /* not under the lock, on which the woken thread would go to sleep again */
+        (void)pthread_cond_signal(&p->wake);
+    }
     return ok;
 }
 
@@ -154,7 +190,6 @@ static void drop_waiting(struct pool *p, int *ret_dropped)
     }
     p->last = &p->first;
     p->waiting = 0;
-    metric_set(METRIC_LANE_QUEUE, p->limits.name, 0);
 }
 
 bool pool_drain(struct pool *p, int64_t until_mono_us, int *ret_dropped)
@@ -190,6 +225,7 @@ void pool_free(struct pool **p)
         return;
     }
     struct pool *q = *p;
+    delist(q);
     (void)pthread_mutex_lock(&q->lock);
     q->closed = true;
     (void)pthread_cond_broadcast(&q->wake);

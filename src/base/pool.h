@@ -29,6 +29,9 @@ bool pool_drain(struct pool *p, int64_t until_mono_us, int *ret_dropped);
 /* Busy threads and waiting work, for health. */
 void pool_load(struct pool *p, int *ret_busy, int *ret_waiting);
 
+/* Sets the gauges of all pools there are, for who is about to show the metrics. */
+void pool_gauges(void);
+
 /* Drains without a time limit, ends the threads and frees; *p may be NULL and is NULL afterwards.
  */
 void pool_free(struct pool **p);

@@ -125,6 +125,7 @@ static void set_gauges(struct http_server *s)
     net_server_load(s->net, &connections, &streams);
     metric_set(METRIC_HTTP_CONNECTIONS, NULL, connections);
     metric_set(METRIC_STREAMS, NULL, streams);
+    pool_gauges();
 }
 
 static enum err get_metrics(struct req *r)
