@@ -20,35 +20,37 @@ int64_t clock_mono_us(void)
     return now_us(CLOCK_MONOTONIC);
 }
 
-/* What clock_look saw: written by its thread, read by any. */
 static struct {
-    _Atomic int64_t step_us;
-    _Atomic int64_t at_us;      /* monotonic; 0: never */
+    _Atomic int64_t offset_us;  /* wall less monotonic, as it is known; 0: not looked yet */
+    _Atomic int64_t step_us;    /* the last jump */
+    _Atomic int64_t at_us;      /* when, monotonic; 0: never */
     _Atomic int64_t forward_us; /* all of the jumps of a day together */
-} jump;
+} known;
 
 int64_t clock_look(void)
 {
-    static int64_t last_us; /* wall less monotonic; 0: not looked yet */
-    const int64_t mono_us = clock_mono_us();
-    const int64_t offset_us = clock_wall_us() - mono_us;
-    const int64_t step_us = last_us ? offset_us - last_us : 0;
-    last_us = offset_us;
-    if (step_us > -2 * SECOND_US && step_us < 2 * SECOND_US) {
-        return 0;
-    }
-    const bool young = atomic_load(&jump.at_us) && mono_us - atomic_load(&jump.at_us) < DAY_US;
-    const int64_t forward_us = (young ? atomic_load(&jump.forward_us) : 0) + step_us;
-    atomic_store(&jump.forward_us, max_i64(0, forward_us));
-    atomic_store(&jump.step_us, step_us);
-    atomic_store(&jump.at_us, mono_us);
-    return step_us;
+    int64_t none = 0;
+    const int64_t offset_us = clock_wall_us() - clock_mono_us();
+    (void)atomic_compare_exchange_strong(&known.offset_us, &none, offset_us);
+    const int64_t step_us = offset_us - atomic_load(&known.offset_us);
+    return step_us > -2 * SECOND_US && step_us < 2 * SECOND_US ? 0 : step_us;
+}
+
+void clock_follow(int64_t step_us)
+{
+    const int64_t now_us = clock_mono_us();
+    const bool young = atomic_load(&known.at_us) && now_us - atomic_load(&known.at_us) < DAY_US;
+    const int64_t forward_us = (young ? atomic_load(&known.forward_us) : 0) + step_us;
+    atomic_store(&known.forward_us, max_i64(0, forward_us));
+    atomic_store(&known.step_us, step_us);
+    atomic_store(&known.at_us, now_us);
+    atomic_fetch_add(&known.offset_us, step_us);
 }
 
 bool clock_jumped(int64_t *ret_step_us, int64_t *ret_ago_us)
 {
-    const int64_t at_us = atomic_load(&jump.at_us);
-    *ret_step_us = atomic_load(&jump.step_us);
+    const int64_t at_us = atomic_load(&known.at_us);
+    *ret_step_us = atomic_load(&known.step_us);
     *ret_ago_us = clock_mono_us() - at_us;
     return at_us != 0;
 }
@@ -58,7 +60,7 @@ int64_t clock_before_us(int64_t now_us, int64_t age_us)
     int64_t step_us;
     int64_t ago_us;
     const bool young = clock_jumped(&step_us, &ago_us) && ago_us < DAY_US;
-    return now_us - age_us - (young ? atomic_load(&jump.forward_us) : 0);
+    return now_us - age_us - (young ? atomic_load(&known.forward_us) : 0);
 }
 
 void clock_sleep_us(int64_t us)

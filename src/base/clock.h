@@ -16,12 +16,16 @@
 int64_t clock_wall_us(void);
 int64_t clock_mono_us(void);
 
-/* Looks how far wall time has jumped against monotonic time since the last look: microseconds,
+/* How far wall time has jumped against monotonic time, and nobody has followed yet: microseconds,
  * below zero when it was set back; 0 for less than two seconds, and at the first look. (Time in
- * which the machine slept is such a jump.) One thread asks, about each second. */
+ * which the machine slept is such a jump.) Until it was followed, due times and leases mean
+ * nothing. */
 int64_t clock_look(void);
 
-/* The last jump that clock_look saw, and how long ago; false: none. */
+/* Whoever looks after due times and leases has moved them by such a jump. One thread. */
+void clock_follow(int64_t step_us);
+
+/* The last jump that was followed, and how long ago; false: none. */
 bool clock_jumped(int64_t *ret_step_us, int64_t *ret_ago_us);
 
 /* The time before which things are age_us old, for throwing them away. For a day after a jump

@@ -50,9 +50,13 @@ uint64_t rand_below(uint64_t below)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t last; /* of the ids made: milliseconds << 12 | counter */
 
-void uuid_after(int64_t wall_us)
+void uuid_after(struct uuid newest)
 {
-    const uint64_t at = (uint64_t)max_i64(0, wall_us / 1000) << 12;
+    uint64_t at = 0;
+    for (int i = 0; i < 8; i++) {
+        at = at << 8 | newest.b[i];
+    }
+    at = at >> 16 << 12 | (at & 0xfff); /* without the version */
     (void)pthread_mutex_lock(&lock);
     last = at > last ? at : last;
     (void)pthread_mutex_unlock(&lock);

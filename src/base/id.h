@@ -21,9 +21,9 @@ struct tenant_id {
  * thread. */
 struct uuid uuid_new(void);
 
-/* From now on ids are later than this time, so that they go on rising where those of an earlier
- * process ended although the clock was set back. Any thread. */
-void uuid_after(int64_t wall_us);
+/* From now on ids are above this UUIDv7, so that they go on rising where those of an earlier
+ * process ended, although the clock was set back. Any thread. */
+void uuid_after(struct uuid newest);
 
 /* The nil uuid (all zero) stands for none. */
 bool uuid_is_nil(struct uuid u);

@@ -13,17 +13,13 @@
 /* Before anything else looks at the clock: due times and leases move with it. */
 static enum err follow_clock(struct cx *cx, void *user, int64_t *ret_count)
 {
-    static int64_t owed_us; /* jumps that could not be written yet; of the cron's thread */
     const int64_t step_us = clock_look();
     (void)user;
     if (step_us) {
+        TRY(job_shift(cx, step_us, ret_count));
+        clock_follow(step_us);
         metric_add(METRIC_CLOCK_JUMPS, NULL, 1);
         log_ev(cx, LOG_WARN, "clock_jumped", LOG_I64("stepMs", step_us / MS_US));
-    }
-    owed_us += step_us;
-    if (owed_us) {
-        TRY(job_shift(cx, owed_us, ret_count));
-        owed_us = 0;
     }
     return ERR_OK;
 }
@@ -31,7 +27,7 @@ static enum err follow_clock(struct cx *cx, void *user, int64_t *ret_count)
 static enum err free_leases(struct cx *cx, void *user, int64_t *ret_count)
 {
     (void)user;
-    return job_free_leases(cx, false, ret_count);
+    return clock_look() ? ERR_OK : job_free_leases(cx, false, ret_count);
 }
 
 static enum err sweep_idempotency(struct cx *cx, void *user, int64_t *ret_count)

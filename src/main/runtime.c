@@ -11,6 +11,7 @@
 #include "base/metric.h"
 #include "crypto/keyring.h"
 #include "domain/account/tenant.h"
+#include "domain/conversation/message.h"
 #include "domain/knowledge/document.h"
 #include "domain/ledger/event.h"
 #include "jobs/cron.h"
@@ -148,8 +149,18 @@ static enum exit_code check_schema(struct cx *cx, bool migrate)
     return EXIT_OK;
 }
 
-/* The clock was set back since the last run: what waits is moved with it, and ids go on rising. */
-static enum err mind_clock(struct cx *cx)
+static enum err keep_ids_rising(struct cx *cx)
+{
+    struct uuid newest;
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_read(cx, &tx));
+    TRY(message_newest(tx, &newest));
+    uuid_after(newest);
+    return db_commit(tx);
+}
+
+/* When the clock was set back since the last run, what waits is moved with it. */
+static enum err follow_clock(struct cx *cx)
 {
     int64_t last_us = 0;
     int64_t moved = 0;
@@ -159,7 +170,6 @@ static enum err mind_clock(struct cx *cx)
         return ERR_OK;
     }
     log_ev(cx, LOG_WARN, "clock_jumped", LOG_I64("stepMs", step_us / MS_US));
-    uuid_after(last_us + MINUTE_US); /* longer than a run of ours goes without cron */
     return job_shift(cx, step_us, &moved);
 }
 
@@ -167,8 +177,8 @@ static enum err mind_clock(struct cx *cx)
 static enum exit_code sweep(struct cx *cx)
 {
     int64_t freed = 0;
-    if (job_free_leases(cx, true, &freed) || mind_clock(cx) || document_sweep(cx) ||
-        turn_sweep(cx)) {
+    if (job_free_leases(cx, true, &freed) || follow_clock(cx) || keep_ids_rising(cx) ||
+        document_sweep(cx) || turn_sweep(cx)) {
         return complain_cx(cx);
     }
     if (freed) {

@@ -140,3 +140,13 @@ void message_json(struct buf *out, const struct message *m)
     jw_member_time(out, "createdAt", m->created_us);
     jw_close(out, '}');
 }
+
+enum err message_newest(struct db_tx *tx, struct uuid *ret)
+{
+    static const struct db_stmt select_newest = DB_PLATFORM_SQL(
+        "SELECT max((SELECT max(m.id) FROM messages m WHERE m.tenant_id = t.id)) FROM tenants t");
+    struct db_rows rows;
+    TRY(db_query(tx, &select_newest, DB_NO_ARGS, &rows));
+    *ret = db_id(&rows, 0, 0);
+    return ERR_OK;
+}

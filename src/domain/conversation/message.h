@@ -40,4 +40,8 @@ enum err message_list(struct db_tx *tx, struct conversation_id conversation,
 /* The message's own JSON shape of api.md, for events and sockets. */
 void message_json(struct buf *out, const struct message *m);
 
+/* The newest id of any tenant's messages (nil: there is none); cx of the platform. At start: it
+ * costs a look for each tenant. */
+enum err message_newest(struct db_tx *tx, struct uuid *ret);
+
 #endif
