@@ -135,6 +135,26 @@ static void clocks_go_forward(void **state)
     assert_true(clock_wall_us() > 1700000000 * SECOND_US);
 }
 
+/* Following a jump that did not happen is as if it had been taken back meanwhile. */
+static void a_jump_is_seen_until_it_is_followed(void **state)
+{
+    (void)state;
+    int64_t step_us;
+    int64_t ago_us;
+    assert_int_equal(clock_look(), 0);
+    assert_false(clock_jumped(&step_us, &ago_us));
+    assert_int_equal(clock_before_us(10 * DAY_US, DAY_US), 9 * DAY_US);
+    clock_follow(HOUR_US);
+    assert_in_range(-clock_look(), HOUR_US - SECOND_US, HOUR_US + SECOND_US);
+    assert_true(clock_jumped(&step_us, &ago_us));
+    assert_int_equal(step_us, HOUR_US);
+    assert_in_range(ago_us, 0, MINUTE_US);
+    assert_int_equal(clock_before_us(10 * DAY_US, DAY_US), 9 * DAY_US - HOUR_US);
+    clock_follow(-HOUR_US);
+    assert_int_equal(clock_look(), 0);
+    assert_int_equal(clock_before_us(10 * DAY_US, DAY_US), 9 * DAY_US);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +163,7 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(every_day_of_four_centuries_comes_back),
         cmocka_unit_test(clocks_go_forward),
+        cmocka_unit_test(a_jump_is_seen_until_it_is_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

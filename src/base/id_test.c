@@ -144,11 +144,27 @@ static void an_empty_range_is_a_bug(void **state)
     assert_true(dies(nothing_is_below_zero, NULL, "below > 0"));
 }
 
+static void ids_go_on_above_the_newest(void **state)
+{
+    (void)state;
+    struct uuid ahead = uuid_new();
+    ahead.b[4]++; /* some minutes */
+    uuid_after(ahead);
+    for (int i = 0; i < 3; i++) {
+        const struct uuid next = uuid_new();
+        assert_true(memcmp(next.b, ahead.b, sizeof(next.b)) > 0);
+        assert_int_equal(next.b[6] >> 4, 7);
+        uuid_after((struct uuid){});
+        ahead = next;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_of_threads_rise_and_differ),
         cmocka_unit_test(the_form_is_version_7),
+        cmocka_unit_test(ids_go_on_above_the_newest),
         cmocka_unit_test(text_and_back),
         cmocka_unit_test(refused),
         cmocka_unit_test(random_numbers_stay_below),

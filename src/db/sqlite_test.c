@@ -72,6 +72,63 @@ static void a_second_server_is_kept_out(void **state)
     assert_int_equal(try_open(&f->options, &why), ERR_OK);
 }
 
+static enum err write_one(struct db_fixture *f)
+{
+    static const struct db_stmt insert = DB_PLATFORM_SQL("INSERT INTO t VALUES (1)");
+    SCOPED(cx_end) struct cx cx = db_fixture_platform(f);
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_write(&cx, &tx));
+    TRY(db_exec(tx, &insert, DB_NO_ARGS, NULL));
+    return db_commit(tx);
+}
+
+static void nothing_is_written_into_files_that_are_gone(void **state)
+{
+    struct db_fixture *f = *state;
+    char elsewhere[120];
+    char wal[120];
+    struct db_health h;
+    (void)snprintf(elsewhere, sizeof(elsewhere), "%s-elsewhere", f->path);
+    (void)snprintf(wal, sizeof(wal), "%s-wal", f->path);
+    db_fixture_open(f);
+    db_fixture_script(f, "CREATE TABLE t (n INTEGER)");
+    const char *const files[] = {f->path, wal};
+    for (size_t i = 0; i < COUNT(files); i++) {
+        assert_int_equal(rename(files[i], elsewhere), 0);
+        assert_int_equal(write_one(f), ERR_UNAVAILABLE);
+        db_health(f->db, &h);
+        assert_false(h.writable);
+        assert_non_null(h.trouble);
+        assert_int_equal(rename(elsewhere, files[i]), 0);
+        assert_int_equal(write_one(f), ERR_OK);
+        db_health(f->db, &h);
+        assert_true(h.writable && !h.trouble);
+    }
+    assert_int_equal(db_fixture_number(f, "SELECT count(*) FROM t"), 2);
+}
+
+static void a_lock_file_that_is_gone_is_taken_anew(void **state)
+{
+    struct db_fixture *f = *state;
+    SCOPED(buf_fini) struct buf why = buf_make(1024);
+    struct db_health h;
+    int fd = -1;
+    f->options.lock_path = f->lock_path;
+    db_fixture_open(f);
+    db_fixture_script(f, "CREATE TABLE t (n INTEGER)");
+    assert_int_equal(unlink(f->lock_path), 0);
+    assert_int_equal(write_one(f), ERR_OK);
+    assert_int_equal(try_open(&f->options, &why), ERR_CONFLICT);
+
+    assert_int_equal(unlink(f->lock_path), 0);
+    assert_int_equal(lock_take(f->lock_path, &fd, &why), ERR_OK); /* another comes first */
+    assert_int_equal(write_one(f), ERR_UNAVAILABLE);
+    db_health(f->db, &h);
+    assert_string_equal(h.trouble, "another metachat has taken the data folder");
+    (void)close(fd);
+    assert_int_equal(write_one(f), ERR_OK);
+}
+
 static void settings_are_those_of_the_design(void **state)
 {
     struct db_fixture *f = *state;
@@ -285,6 +342,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_old_library_is_refused),
         cmocka_unit_test_setup_teardown(a_second_server_is_kept_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_written_into_files_that_are_gone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_lock_file_that_is_gone_is_taken_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(settings_are_those_of_the_design, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_opened_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(reading_only_writes_nothing, setup, teardown),

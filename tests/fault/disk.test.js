@@ -1,5 +1,5 @@
-/* A disk that takes no more: full (a small tmpfs, when root may mount one) or limited (RLIMIT_FSIZE,
- * which fails every write). Writes are refused plainly, reads go on, health tells, and when there is
+/* A disk that takes no more: full (a small tmpfs, when root may mount one), limited (RLIMIT_FSIZE,
+ * which fails every write) or read-only (every call that writes fails as it does then). Writes are refused plainly, reads go on, health tells, and when there is
  * room again everything heals by itself, with nothing lost of what was promised. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assertError } from '../lib/api.js';
+import { Faults } from '../lib/faults.js';
 import { assertSound } from '../lib/invariants.js';
 import { Customers, Editor } from '../lib/load.js';
 import { Metachat } from '../lib/metachat.js';
@@ -48,6 +49,7 @@ function smallDisk() {
       closeSync(fd);
     },
     free: () => rmSync(filler, { force: true }),
+    readOnly: (on) => execFileSync('mount', ['-o', `remount,${on ? 'ro' : 'rw'}`, folder]),
     end() {
       execFileSync('umount', ['-l', folder]);
       rmdirSync(folder);
@@ -185,6 +187,36 @@ test('a full disk', { timeout: 120_000 }, async (t) => {
     await mc.stop();
     await assertSound(mc);
   });
+});
+
+/* A file system that becomes read-only because it is broken does so under open files, which mount
+ * does not; so the calls fail as they would. */
+test('a disk that becomes read-only', { timeout: 120_000 }, async (t) => {
+  const faults = new Faults(t);
+  const mc = await Metachat.start(t, { env: { ...env, ...faults.env } });
+  await throughout(t, mc, {
+    fill: () => faults.arm('file', { forEver: true, code: 'EROFS', ops: ['write', 'sync', 'name'] }),
+    free: () => faults.clear(),
+  });
+});
+
+test('a start on a read-only disk says so, and the next one is as before', { timeout: 60_000 }, async (t) => {
+  const disk = smallDisk();
+  if (!disk) return t.skip('needs the right to mount');
+  const ends = [];
+  t.after(async () => {
+    for (const end of [...ends, disk.end]) await end();
+  });
+  const mc = await Metachat.start({ after: (end) => ends.push(end) }, { data: disk.data, env });
+  const shop = await mc.tenant('Shop');
+  await mc.stop();
+  disk.readOnly(true);
+  const { code, stderr } = await mc.run('serve');
+  assert.equal(code, 1);
+  assert.match(stderr, /^metachat: cannot open .*: Read-only file system; is the folder there and writable\?$/m);
+  disk.readOnly(false);
+  await mc.start();
+  assert.equal((await shop.chat('Is anybody there?')).action, 'disclaimer');
 });
 
 test('a limit on the size of files', { timeout: 120_000 }, async (t) => {

@@ -180,14 +180,34 @@ static void old_events_go(void **state)
     assert_int_equal(oldest, 4);
 }
 
+static void a_sweep_takes_a_day_of_events_and_not_all_at_once(void **state)
+{
+    (void)state;
+    SCOPED(cx_end) struct cx cx = room_platform();
+    int64_t removed;
+    add_three(0);
+    want(&cx, ERR_OK,
+         room_sql("UPDATE events SET created_us = created_us - 2 * 86400000000 "
+                  "WHERE seq = 1"));
+    cx.now_us += 20 * 365 * DAY_US; /* a clock that is wrong */
+    want(&cx, ERR_OK, event_sweep(&cx, &removed));
+    assert_int_equal(removed, 1);
+    want(&cx, ERR_OK, event_sweep(&cx, &removed));
+    assert_int_equal(removed, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(names_are_wire_names),   TEST(numbers_have_no_holes),
-        TEST(the_hub_hears_in_order), TEST(lists_go_by_number_and_type),
-        TEST(an_event_has_its_shape), TEST(old_events_go),
+        TEST(names_are_wire_names),
+        TEST(numbers_have_no_holes),
+        TEST(the_hub_hears_in_order),
+        TEST(lists_go_by_number_and_type),
+        TEST(an_event_has_its_shape),
+        TEST(old_events_go),
+        TEST(a_sweep_takes_a_day_of_events_and_not_all_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -414,6 +414,33 @@ static void another_tenant_ends_nothing(void **state)
     assert_int_equal(done(&jobs[0]), ERR_OK);
 }
 
+static void a_jump_of_the_clock_moves_what_waits_and_what_runs(void **state)
+{
+    (void)state;
+    SCOPED(cx_end) struct cx cx = room_platform();
+    struct job *jobs;
+    int64_t moved;
+    const int64_t hour_us = clock_wall_us() + HOUR_US;
+    (void)add(0, lane_a);
+    assert_int_equal(claim(&cx, 1, 0, &jobs), 1);
+    (void)add_due(0, "later", lane_b, hour_us);
+    (void)add_due(0, "waiting", lane_b, 1);
+    const int64_t lease_us = room_number("SELECT lease_us FROM jobs WHERE state = 'running'");
+    for (int64_t step_us = DAY_US; step_us != 0; step_us = step_us > 0 ? -DAY_US : 0) {
+        cx.now_us = clock_wall_us() + max_i64(0, step_us); /* as it is after the jump */
+        want(&cx, ERR_OK, job_shift(&cx, step_us, &moved));
+        assert_int_equal(moved, 1);
+        assert_int_equal(room_number("SELECT due_us FROM jobs WHERE kind = 'later'"),
+                         hour_us + max_i64(0, step_us));
+        assert_int_equal(room_number("SELECT lease_us FROM jobs WHERE state = 'running'"),
+                         lease_us + max_i64(0, step_us));
+        assert_int_equal(room_number("SELECT due_us FROM jobs WHERE kind = 'waiting'"), 1);
+    }
+    /* Back by more than there was: now, and not before. */
+    want(&cx, ERR_OK, job_shift(&cx, -100 * 365 * DAY_US, &moved));
+    assert_int_equal(room_number("SELECT due_us FROM jobs WHERE kind = 'later'"), cx.now_us);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
 
 int main(void)
@@ -434,6 +461,7 @@ int main(void)
         TEST(the_dead_are_kept_for_a_while),
         TEST(an_added_job_can_be_claimed_at_once),
         TEST(another_tenant_ends_nothing),
+        TEST(a_jump_of_the_clock_moves_what_waits_and_what_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
