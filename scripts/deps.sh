@@ -66,6 +66,7 @@ need_test() {
     program curl curl
     program shellcheck shellcheck
     program slowhttptest slowhttptest
+    program faketime faketime
 }
 
 need_bench() {

@@ -80,15 +80,15 @@ if [[ $mode != long ]]; then
     suite integration-asan 900 "${asan[@]}" $(node_tests integration)
     suite integration-tsan 600 "${tsan[@]}" $(node_tests integration smoke chat)
     suite coverage     120 scripts/coverage.sh "$build-asan"
-    suite fault        300 env KILLS=10 $(node_tests fault)
+    suite fault        600 env KILLS=10 $(node_tests fault)
     suite browser      300 $(node_tests browser)
     suite mutation     300 node tests/mutation/run.js 1
     suite fuzz         600 scripts/fuzz.sh 10
 else
     suite analyze     1200 scripts/analyze.sh
     suite integration-tsan 1800 "${tsan[@]}" $(node_tests integration)
-    suite fault       1200 env KILLS=50 $(node_tests fault)
-    suite fault-asan  1200 "${asan[@]}" KILLS=10 $(node_tests fault)
+    suite fault       1800 env KILLS=50 SWEEP=all $(node_tests fault)
+    suite fault-asan  1800 "${asan[@]}" KILLS=10 SWEEP=all SWEEP_SECONDS=150 $(node_tests fault)
     suite mutation     900 node tests/mutation/run.js
     suite soak         600 node tests/soak/run.js 4 "$build/soak"
     suite fuzz        1200 scripts/fuzz.sh 40
