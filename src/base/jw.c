@@ -51,18 +51,19 @@ static void escape(struct buf *b, unsigned char c)
     }
 }
 
-/* Bytes that stand for themselves in a string; those from 0x80 on where the text is well-formed. */
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != 0x7f;
-}
+/* Bytes that do not stand for themselves in a string; those from 0x80 on do where the text is
+ * well-formed. */
+static const bool special[256] = {
+    [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, ['<'] = true,
+    ['>'] = true,        ['&'] = true, [0x7f] = true,
+};
 
 static void put_string(struct buf *b, struct str s, bool ill)
 {
     size_t from = 0;
     for (size_t i = 0; i < s.n; i++) {
         const unsigned char c = (unsigned char)s.p[i];
-        if (!is_plain(c) || (ill && c >= 0x80)) {
+        if (special[c] || (ill && c >= 0x80)) {
             buf_add(b, s.p + from, i - from);
             escape(b, c);
             from = i + 1;
@@ -127,9 +128,11 @@ void jw_raw(struct buf *b, struct str json)
 
 void jw_id(struct buf *b, struct uuid id)
 {
-    char text[UUID_TEXT + 1];
-    uuid_format(id, text);
-    jw_str(b, (struct str){text, UUID_TEXT});
+    char text[UUID_TEXT + 2] = "\"";
+    uuid_format(id, text + 1);
+    text[UUID_TEXT + 1] = '"';
+    separate(b);
+    buf_add(b, text, sizeof(text));
 }
 
 void jw_time(struct buf *b, int64_t wall_us)

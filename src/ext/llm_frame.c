@@ -2,8 +2,9 @@
 
 #include "base/json.h"
 #include "base/jw.h"
+#include "base/utf8.h"
 
-enum { REQUEST_MAX = 16 * 1024 * 1024 };
+enum { REQUEST_MAX = 16 * 1024 * 1024, FORM_MAX = 4096 };
 
 /* OpenAI itself refuses the old name with its newer models; others know only that one. */
 static const char *limit_name(const struct llm_request *rq)
@@ -122,4 +123,70 @@ enum err llm_frame_parse(struct cx *cx, struct str data, struct llm_frame *ret)
         return ret->has_usage ? ERR_OK : garbage(cx, "neither choices nor usage");
     }
     return read_choices(cx, choices, ret);
+}
+
+struct llm_form llm_form_make(void)
+{
+    return (struct llm_form){buf_make(FORM_MAX), buf_make(FORM_MAX)};
+}
+
+void llm_form_fini(struct llm_form *f)
+{
+    buf_fini(&f->before);
+    buf_fini(&f->after);
+}
+
+/* Text that a JSON string holds as it is. */
+static bool is_plain(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        const unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x20 || c == '"' || c == '\\') {
+            return false;
+        }
+    }
+    return utf8_valid(s);
+}
+
+/* Where the value of the only member "content" begins, behind its quote; -1: there is none, or
+ * more. In a frame without a backslash these bytes are nowhere but at such a member: within a
+ * string the quotes would be escaped. */
+static ptrdiff_t content_at(struct str data)
+{
+    static const struct str name = {"\"content\":", 10};
+    const ptrdiff_t at = str_find(data, name, 0);
+    if (at < 0 || str_find(data, name, (size_t)at + name.n) >= 0 ||
+        str_find_char(data, '\\', 0) >= 0) {
+        return -1;
+    }
+    size_t value = (size_t)at + name.n;
+    value += value < data.n && data.p[value] == ' ' ? 1 : 0;
+    return value < data.n && data.p[value] == '"' ? (ptrdiff_t)value + 1 : -1;
+}
+
+void llm_form_learn(struct llm_form *f, struct str data, struct str text)
+{
+    const ptrdiff_t at = content_at(data);
+    buf_reset(&f->before);
+    buf_reset(&f->after);
+    if (at < 0 || !text.n || !is_plain(text) ||
+        !str_starts(str_sub(data, (size_t)at, data.n), text)) {
+        return;
+    }
+    buf_str(&f->before, str_sub(data, 0, (size_t)at));
+    buf_str(&f->after, str_sub(data, (size_t)at + text.n, data.n));
+    if (f->before.full || f->after.full || f->after.p[0] != '"') {
+        buf_reset(&f->before);
+    }
+}
+
+bool llm_form_has(const struct llm_form *f, struct str data, struct str *ret_text)
+{
+    const size_t around = f->before.n + f->after.n;
+    if (!f->before.n || data.n <= around || !str_starts(data, buf_view(&f->before)) ||
+        !str_ends(data, buf_view(&f->after))) {
+        return false;
+    }
+    *ret_text = str_sub(data, f->before.n, data.n - around);
+    return is_plain(*ret_text);
 }

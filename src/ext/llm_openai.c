@@ -26,7 +26,8 @@ struct openai {
     void *arg;
     struct llm_answer *ret;
     struct buf text;
-    struct arena *frame; /* of the request, and then of one frame at a time */
+    struct arena *frame;  /* of the request, and then of one frame at a time */
+    struct llm_form form; /* of the frames of this stream */
     int64_t began_us;
     bool streaming; /* a byte has been passed on */
     bool finished;
@@ -95,6 +96,10 @@ static enum err parse_frame(struct openai *o, struct str data, struct llm_frame 
 static enum err take_frame(struct openai *o, struct str data)
 {
     struct llm_frame f;
+    struct str text;
+    if (llm_form_has(&o->form, data, &text)) {
+        return take_text(o, text);
+    }
     enum err e = parse_frame(o, data, &f);
     if (e) {
         o->outcome = BREAKER_FAILED;
@@ -102,6 +107,7 @@ static enum err take_frame(struct openai *o, struct str data)
         e = told_error(o, &f);
     } else {
         note_about(o, &f);
+        llm_form_learn(&o->form, data, f.text);
         e = take_text(o, f.text);
     }
     arena_reset(o->frame);
@@ -322,6 +328,7 @@ static enum err answer(struct cx *cx, struct net_client *net, const struct llm_r
     *ret = (struct llm_answer){.usage = {.prompt_tokens = -1, .completion_tokens = -1}};
     o.text = buf_make((size_t)conf.llm_max_output);
     o.frame = arena_new();
+    o.form = llm_form_make();
     o.began_us = clock_mono_us();
     const enum err e = attempts(&o);
     ret->text = str_dup(cx->arena, buf_view(&o.text));
@@ -331,6 +338,7 @@ static enum err answer(struct cx *cx, struct net_client *net, const struct llm_r
     }
     count(&o, e);
     buf_fini(&o.text);
+    llm_form_fini(&o.form);
     arena_free(&o.frame);
     return e;
 }

@@ -38,6 +38,53 @@ static int stop(void **state)
     return 0;
 }
 
+/* What a form says is what parsing says. */
+static void knows_the_form_of_a_stream(void **state)
+{
+    (void)state;
+    static const char learned[] = "{\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\": "
+                                  "\"Hi\"},\"finish_reason\":null}]}";
+    static const struct {
+        const char *data;
+        const char *text; /* NULL: of another form */
+    } rows[] = {
+        {"{\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\": \"dear \xC3\xA4\"},"
+         "\"finish_reason\":null}]}",
+         "dear \xC3\xA4"},
+        {"{\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\": \"a\\\"b\"},"
+         "\"finish_reason\":null}]}",
+         NULL},
+        {"{\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\": \"a\",\"x\":\"b\"},"
+         "\"finish_reason\":null}]}",
+         NULL},
+        {"{\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\": \"a\xFF\"},"
+         "\"finish_reason\":null}]}",
+         NULL},
+        {"{\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\": \"a\"},"
+         "\"finish_reason\":\"stop\"}]}",
+         NULL},
+        {"{\"id\":\"1\",\"choices\":[{\"index\":0,\"delta\":{\"content\": \"", NULL},
+    };
+    struct llm_form form = llm_form_make();
+    struct str text;
+    llm_form_learn(&form, str_of(learned), STR("Hi"));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const bool is = llm_form_has(&form, str_of(rows[i].data), &text);
+        assert_int_equal(is, rows[i].text != NULL);
+        assert_true(!is || str_is(text, rows[i].text));
+    }
+    static const char *const unclear[] = {
+        "{\"content\":\"Hi\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}",
+        "{\"content\":\"Hi\",\"choices\":[{\"delta\":{\"\\u0063ontent\":\"Hi\"}}]}",
+        "{\"choices\":[{\"delta\":{\"refusal\":\"Hi\"}}]}",
+    };
+    for (size_t i = 0; i < COUNT(unclear); i++) {
+        llm_form_learn(&form, str_of(unclear[i]), STR("Hi"));
+        assert_false(llm_form_has(&form, str_of(unclear[i]), &text));
+    }
+    llm_form_fini(&form);
+}
+
 static void reads_frames(void **state)
 {
     (void)state;
@@ -460,6 +507,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_frames),
+        cmocka_unit_test(knows_the_form_of_a_stream),
         cmocka_unit_test(writes_the_request),
         cmocka_unit_test(knows_when_to_try_again),
         cmocka_unit_test(breaks_and_mends),

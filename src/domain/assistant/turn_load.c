@@ -9,8 +9,8 @@ enum { PAGE = 64, PAGES_MAX = 16 };
 
 static const struct db_stmt sql_page = DB_TENANT_SQL(
     "SELECT m.id, m.direction, m.type, m.sender, m.content, "
-    "CASE WHEN t.message_id IS NULL THEN 0 ELSE 1 END "
-    "FROM messages m LEFT JOIN turn_messages t ON t.tenant_id = $1 AND t.message_id = m.id "
+    "CASE WHEN m.direction <> 'inbound' THEN 0 WHEN EXISTS (SELECT 1 FROM turn_messages t "
+    "WHERE t.tenant_id = $1 AND t.message_id = m.id) THEN 1 ELSE 0 END FROM messages m "
     "WHERE m.tenant_id = $1 AND m.conversation_id = $2 AND m.id < $3 ORDER BY m.id DESC LIMIT $4");
 
 struct str turn_line_text(struct arena *a, struct str type, struct str content)

@@ -452,7 +452,11 @@ enum err question_read(struct db_tx *tx, const struct search_query *query, struc
     const struct str text = llm_reword(r.arena, query->text);
     cut_in(&r, text, ret->language, 0);
     for (size_t i = 0; i < r.language_count; i++) {
-        cut_in(&r, text, r.languages[i], i + 1);
+        if (str_eq(r.languages[i], ret->language)) {
+            r.words[i + 1] = r.words[0];
+        } else {
+            cut_in(&r, text, r.languages[i], i + 1);
+        }
     }
     const bool brief = is_short(&r);
     const bool unfinished = text.n && text.p[text.n - 1] != '?';
