@@ -195,9 +195,20 @@ static enum err wait_for_turn(struct req *r, struct message_id id, struct turn *
     }
 }
 
-static void send_state(struct req *r, const char *event, struct turn_id turn, const char *state,
-                       struct str text)
+/* Who waits for the turn that runs here. */
+struct waiting {
+    struct req *r;
+    struct message_id message;
+    bool answered;
+    enum err result; /* of answering */
+};
+
+static void send_state(const struct waiting *w, const char *event, struct turn_id turn,
+                       const char *state, struct str text)
 {
+    if (!w->r->wants_stream) {
+        return;
+    }
     SCOPED(buf_fini) struct buf b = buf_make(256 * KB);
     jw_open(&b, '{');
     jw_member_id(&b, "turnId", turn.v);
@@ -207,7 +218,7 @@ static void send_state(struct req *r, const char *event, struct turn_id turn, co
         jw_member_str(&b, "text", text);
     }
     jw_close(&b, '}');
-    (void)req_sse_send(r, event, STR(""), buf_view(&b));
+    (void)req_sse_send(w->r, event, STR(""), buf_view(&b));
 }
 
 static void on_started(void *arg, struct turn_id turn)
@@ -243,6 +254,23 @@ static enum err answer_stream(struct req *r, const struct answer_view *view, boo
     return req_sse_end(r);
 }
 
+static enum err answer(struct req *r, const struct answer_view *view, bool done)
+{
+    return r->wants_stream ? answer_stream(r, view, done) : req_reply(r, done ? 200 : 202, view);
+}
+
+/* The turn that ran here need not be looked for, if it covers the message: it may have taken only
+ * the older ones of a burst. */
+static void on_committed(void *arg, const struct turn *turn)
+{
+    struct waiting *w = arg;
+    if (memcmp(&turn->message, &w->message, sizeof(w->message)) >= 0) {
+        const struct answer_view view = answer_view(w->r->cx.arena, turn, w->message);
+        w->answered = true;
+        w->result = answer(w->r, &view, true);
+    }
+}
+
 static enum err chat_post(struct req *r)
 {
     const struct chat_in *in = r->body;
@@ -256,16 +284,19 @@ static enum err chat_post(struct req *r)
         TRY(req_sse_open(r));
     }
     if (rc.claimed) {
-        const struct turn_sink sink = {r, on_started, on_delta, on_withdrawn};
-        app_of(r)->run_turn(app_of(r), &rc.job, r->wants_stream ? &sink : NULL);
+        struct waiting w = {.r = r, .message = rc.message.id};
+        const struct turn_sink sink = {&w, on_started, on_delta, on_withdrawn, on_committed};
+        app_of(r)->run_turn(app_of(r), &rc.job, &sink);
+        if (w.answered) {
+            return w.result;
+        }
     }
     if (!no_answer) {
         TRY(wait_for_turn(r, rc.message.id, &turn, &found));
     }
     const struct answer_view view =
         found ? answer_view(r->cx.arena, &turn, rc.message.id) : accepted(&rc);
-    return r->wants_stream ? answer_stream(r, &view, found)
-                           : req_reply(r, found ? 200 : 202, &view);
+    return answer(r, &view, found);
 }
 
 const struct route chat_routes[] = {

@@ -51,26 +51,34 @@ static void escape(struct buf *b, unsigned char c)
     }
 }
 
-/* Bytes that do not stand for themselves in a string; those from 0x80 on do where the text is
- * well-formed. */
-static const bool special[256] = {
-    [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, ['<'] = true,
-    ['>'] = true,        ['&'] = true, [0x7f] = true,
-};
+/* Bytes that do not stand for themselves in a string. */
+#define SPECIAL                                                                                    \
+    [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, ['<'] = true, ['>'] = true, ['&'] = true,    \
+           [0x7f] = true
 
+static const bool special[256] = {SPECIAL};
+static const bool special_in_ill[256] = {SPECIAL, [0x80 ... 0xff] = true};
+
+static size_t plain_run(const char *p, size_t n, const bool stops[256])
+{
+    size_t i = 0;
+    while (i < n && !stops[(unsigned char)p[i]]) {
+        i++;
+    }
+    return i;
+}
+
+/* ill: it is not well-formed UTF-8. */
 static void put_string(struct buf *b, struct str s, bool ill)
 {
-    size_t from = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        const unsigned char c = (unsigned char)s.p[i];
-        if (special[c] || (ill && c >= 0x80)) {
-            buf_add(b, s.p + from, i - from);
-            escape(b, c);
-            from = i + 1;
+    const bool *stops = ill ? special_in_ill : special;
+    for (size_t i = 0; i < s.n;) {
+        const size_t run = plain_run(s.p + i, s.n - i, stops);
+        buf_add(b, s.p + i, run);
+        i += run;
+        if (i < s.n) {
+            escape(b, (unsigned char)s.p[i++]);
         }
-    }
-    if (s.n > from) {
-        buf_add(b, s.p + from, s.n - from);
     }
 }
 

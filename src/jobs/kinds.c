@@ -21,9 +21,13 @@ static enum err run_turn(struct cx *cx, void *user, const struct job *job)
     const struct job_env *env = user;
     struct turn turn = {};
     bool committed = false;
-    TRY(turn_run(cx, env->assistant, job, live_find(env->live, job->id), &turn, &committed));
+    const struct turn_sink *sink = live_find(env->live, job->id);
+    TRY(turn_run(cx, env->assistant, job, sink, &turn, &committed));
     if (committed) {
         tell_turn(cx, &turn);
+    }
+    if (committed && sink && sink->committed) {
+        sink->committed(sink->arg, &turn);
     }
     return ERR_OK;
 }

@@ -23,6 +23,7 @@ struct turn_id {
 };
 
 struct llm_provider;
+struct turn;
 
 /* What the rooms need from outside; made once in main/, lives as long as the process. */
 struct assistant {
@@ -39,6 +40,8 @@ struct turn_sink {
     void (*started)(void *arg, struct turn_id turn);
     void (*delta)(void *arg, struct turn_id turn, struct str text);
     void (*withdrawn)(void *arg, struct turn_id turn);
+    /* May be NULL. The turn as it was committed; lent until this returns. */
+    void (*committed)(void *arg, const struct turn *turn);
 };
 
 struct citation {

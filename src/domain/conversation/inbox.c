@@ -74,8 +74,11 @@ static enum err find_conversation(struct db_tx *tx, const struct inbound *in,
 
 static enum err add_turn(struct db_tx *tx, const struct inbound *in, struct received *ret)
 {
-    const struct job_spec spec = {
-        .kind = JOB_TURN, .lane = ret->conversation.id.v, .payload = STR("{}")};
+    /* A lane that is taken wakes the workers when it comes free. */
+    const struct job_spec spec = {.kind = JOB_TURN,
+                                  .lane = ret->conversation.id.v,
+                                  .payload = STR("{}"),
+                                  .quiet = in->claim_for.n > 0};
     struct job_id id;
     TRY(job_add(tx, &spec, &id));
     return in->claim_for.n ? job_claim_added(tx, id, in->claim_for, &ret->claimed, &ret->job)

@@ -61,6 +61,8 @@ static const struct db_stmt renew =
 static const struct db_stmt delete_done =
     DB_TENANT_SQL("DELETE FROM jobs WHERE tenant_id = $1 AND id = $2 AND state = 'running' "
                   "AND attempt = $3");
+static const struct db_stmt select_waiting = DB_TENANT_SQL(
+    "SELECT 1 FROM jobs WHERE tenant_id = $1 AND lane = $2 AND state = 'pending' LIMIT 1");
 static const struct db_stmt delete_newcomer = DB_TENANT_SQL(
     "DELETE FROM jobs WHERE tenant_id = $1 AND lane = $2 AND kind = $3 AND state = 'pending' "
     "AND EXISTS (SELECT 1 FROM jobs r WHERE r.tenant_id = $1 AND r.id = $4 "
@@ -160,7 +162,9 @@ enum err job_add(struct db_tx *tx, const struct job_spec *spec, struct job_id *r
         return cx_fail(cx, CODE_RERUN, "the pending job was claimed meanwhile");
     }
     ret->v = db_id(&rows, 0, 0);
-    note(tx, cx->tenant, spec->lane);
+    if (!spec->quiet) {
+        note(tx, cx->tenant, spec->lane);
+    }
     return ERR_OK;
 }
 
@@ -230,7 +234,11 @@ enum err job_done(struct db_tx *tx, const struct job *job)
     if (!changed) {
         return fenced_off(db_tx_cx(tx), job);
     }
-    note(tx, job->tenant, job->lane);
+    struct db_rows waiting;
+    TRY(db_query(tx, &select_waiting, DB_ARGS(DB_ID(job->lane)), &waiting));
+    if (waiting.count) {
+        note(tx, job->tenant, job->lane);
+    }
     return ERR_OK;
 }
 

@@ -40,11 +40,12 @@ struct job_spec {
     struct uuid lane;
     struct str payload;
     int64_t due_us; /* 0: now */
+    bool quiet;     /* whoever adds it claims it in the same transaction: no worker need look */
 };
 
 /* Adds a job to the transaction, or finds the pending one of the same kind and lane (whose id is
  * returned; it becomes due earlier if need be, but a pause after a failure stands). Leaves a
- * NOTE_JOB. request_id comes from cx. */
+ * NOTE_JOB unless it is to be quiet. request_id comes from cx. */
 enum err job_add(struct db_tx *tx, const struct job_spec *spec, struct job_id *ret);
 
 /* In the same transaction: the job just added is claimed for this process if its lane is free;
