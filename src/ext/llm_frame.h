@@ -33,6 +33,7 @@ struct llm_form {
     struct buf before, after;
 };
 
+/* A form that nothing has yet. */
 struct llm_form llm_form_make(void);
 void llm_form_fini(struct llm_form *f);
 
