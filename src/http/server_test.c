@@ -405,6 +405,7 @@ static void health_tells_strangers_little(void **state)
     part_ok = true;
 }
 
+/* shows: OBS-4, OBS-11 */
 static void metrics_are_the_operators(void **state)
 {
     (void)state;

@@ -19,9 +19,15 @@ const folder = process.argv[3] ?? 'build/soak';
 const everyMs = Math.min(10_000, (minutes * 60_000) / 30);
 const hours = '# Opening hours\n\nOn Saturday the shop opens at 9:00.\n\n# Shipping\n\nShipping costs 4.90 EUR. You can return an item for 30 days.\n';
 
-const unlimited = Object.fromEntries(
-  ['READ', 'WRITE', 'CHAT', 'UPLOAD', 'AUTH', 'PUBLIC'].map((name) => [`METACHAT_RATE_${name}_PER_MIN`, '1000000']),
-);
+/* No limit of rates, and patience: how fast a busy machine is, is told by the latency. Connections
+ * without work leave soon, so that what stays is what leaked. */
+const settings = {
+  ...Object.fromEntries(['READ', 'WRITE', 'CHAT', 'UPLOAD', 'AUTH', 'PUBLIC'].map((name) => [`METACHAT_RATE_${name}_PER_MIN`, '1000000'])),
+  METACHAT_DB_WAIT_MS: '60000',
+  METACHAT_REQUEST_TIMEOUT_MS: '120000',
+  METACHAT_HTTP_IDLE_TIMEOUT_MS: '15000',
+  METACHAT_OUTGOING_KEEP: '4',
+};
 
 function measure(mc) {
   const status = readFileSync(`/proc/${mc.pid}/status`, 'utf8');
@@ -112,7 +118,7 @@ const ends = [];
 const scope = { after: (end) => ends.push(end) };
 try {
   const model = await FakeOpenAI.start(scope, { delayMs: 20, answer: 'On Saturday the shop opens at 9:00. [1: "On Saturday the shop opens at 9:00."]' });
-  const env = { ...unlimited, METACHAT_OPENAI_BASE_URL: model.url, METACHAT_OPENAI_API_KEY: 'sk-fake', METACHAT_HTTP_IDLE_TIMEOUT_MS: '5000', METACHAT_OUTGOING_KEEP: '4' };
+  const env = { ...settings, METACHAT_OPENAI_BASE_URL: model.url, METACHAT_OPENAI_API_KEY: 'sk-fake' };
   const mc = await Metachat.start(scope, { env });
   const crowd = new Crowd();
   await warmUp(mc);
