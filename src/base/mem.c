@@ -1,5 +1,10 @@
 #include "base/mem.h"
 
+#include <malloc.h>
+#include <unistd.h>
+
+enum { HEAPS_PER_CORE = 2 };
+
 __attribute__((noreturn)) static void out_of_memory(size_t size)
 {
     (void)fprintf(stderr, "metachat: out of memory (%zu bytes wanted)\n", size);
@@ -42,6 +47,12 @@ char *mem_dup(const char *p, size_t n)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void mem_share_heaps(void)
+{
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    (void)mallopt(M_ARENA_MAX, HEAPS_PER_CORE * (cores > 0 ? (int)cores : 1));
 }
 
 void mem_wipe(void *p, size_t n)

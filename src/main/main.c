@@ -208,6 +208,7 @@ int main(int argc, char **argv)
     const char *env_file = NULL;
     int used = 0;
     fill_standard_streams();
+    mem_share_heaps();
     argc--;
     argv++;
     if (argc >= 2 && strcmp(argv[0], "--env-file") == 0) {

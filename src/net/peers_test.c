@@ -20,6 +20,7 @@ static uint64_t key_of(const char *text)
     return peer_key(&a);
 }
 
+/* shows: RATE-3, HTTP-10 */
 static void counts_as_one_what_is_one(void **state)
 {
     (void)state;
@@ -40,6 +41,7 @@ static void counts_as_one_what_is_one(void **state)
     }
 }
 
+/* shows: HTTP-10 */
 static void bounds_each_address(void **state)
 {
     (void)state;

@@ -17,6 +17,7 @@ async function slowShop(t, env = {}) {
   return { model, mc, shop };
 }
 
+// shows: RES-2
 test('while every turn waits for its model, more are refused at once and everything else is served', async (t) => {
   const { model, mc, shop } = await slowShop(t, { METACHAT_TURN_THREADS: '3', METACHAT_TURN_QUEUE: '2', METACHAT_LLM_STALL_TIMEOUT_MS: '60000' });
   const running = [];
@@ -46,6 +47,7 @@ test('while every turn waits for its model, more are refused at once and everyth
   assert.equal(mc.events('request').filter((l) => l.code === 'OVERLOADED' && l.level === 'warn').length, 20);
 });
 
+// shows: RES-2, OBS-5
 test('every lane full at once: refusals with 503, and health answers throughout', async (t) => {
   const env = { METACHAT_RATE_PUBLIC_PER_MIN: '1000000' };
   for (const lane of ['API', 'TURN', 'UPLOAD']) Object.assign(env, { [`METACHAT_${lane}_THREADS`]: '1', [`METACHAT_${lane}_QUEUE`]: '1' });
@@ -97,6 +99,7 @@ async function limited(count, call, why) {
   assert.ok(n >= 20 && n <= most, `${why ?? 'limited'}: ${n} of ${count}`);
 }
 
+// shows: RATE-4
 test('a forwarded address counts from a listed proxy, and from nobody else', async (t) => {
   const open = await Metachat.start(t, { env: { ...proxied, METACHAT_TRUSTED_PROXIES: '' } });
   await limited(40, (i) => from(open, `203.0.113.${i}`), 'a made-up address buys nothing');
@@ -111,6 +114,7 @@ test('a forwarded address counts from a listed proxy, and from nobody else', asy
   assertError(await exchange(mc.url, 'GET', '/metrics'), 401);
 });
 
+// shows: RATE-4
 test('Forwarded counts instead, by a setting', async (t) => {
   const mc = await Metachat.start(t, { env: { ...proxied, METACHAT_FORWARDED_HEADER: 'Forwarded' } });
   const by = (value) => exchange(mc.url, 'GET', openRow, { headers: { forwarded: value, 'x-forwarded-for': '203.0.113.1' } });
@@ -118,6 +122,7 @@ test('Forwarded counts instead, by a setting', async (t) => {
   await limited(40, (i) => by(`for=1.1.1.${i}, for=203.0.113.9`));
 });
 
+// shows: RATE-3
 test('a thousand addresses of one IPv6 network are one client, mapped IPv4 is IPv4', async (t) => {
   const mc = await Metachat.start(t, { env: proxied });
   await limited(1000, (i) => from(mc, `2001:db8:1:2:${i.toString(16)}::${i.toString(16)}`));
@@ -125,6 +130,7 @@ test('a thousand addresses of one IPv6 network are one client, mapped IPv4 is IP
   await limited(40, (i) => from(mc, i % 2 ? '::ffff:203.0.113.5' : '203.0.113.5'));
 });
 
+// shows: RATE-2
 test('keys are limited by who they are, whatever address they come from', async (t) => {
   const mc = await Metachat.start(t, { env: { ...proxied, METACHAT_RATE_READ_PER_MIN: '20', METACHAT_RATE_TENANT_FACTOR: '100' } });
   const shop = await mc.tenant('Keys');
@@ -156,6 +162,7 @@ test('a list of proxies that cannot be read stops the start, with a sentence', a
 
 const follow = (api, signal) => api.fetch('GET', '/events', { headers: { accept: 'text/event-stream' }, signal });
 
+// shows: RT-7
 test('open streams are bounded for each tenant and in all, and places come back', async (t) => {
   const { mc, shop, model } = await slowShop(t, { METACHAT_STREAMS_MAX: '4', METACHAT_STREAMS_PER_TENANT: '3' });
   const other = await mc.tenant('Other');

@@ -27,6 +27,7 @@ function raw(path, headers = {}, method = 'GET') {
   });
 }
 
+// shows: HTTP-7
 test('every coding gives the same page, each with a tag of its own', async () => {
   for (const path of [...packed, '/api/v1/openapi.json']) {
     const plain = await raw(path);
@@ -52,6 +53,7 @@ test('every coding gives the same page, each with a tag of its own', async () =>
   }
 });
 
+// shows: HTTP-7
 test('fetch, which takes what it can unpack, sees the same page', async () => {
   for (const path of packed) {
     const answer = await fetch(mc.url + path);

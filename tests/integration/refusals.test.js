@@ -37,6 +37,7 @@ function run(program, ...args) {
   });
 }
 
+// shows: HTTP-2
 test('fetch sees 413', async () => {
   for (let i = 0; i < 3; i++) {
     const body = Buffer.alloc(size);
@@ -45,6 +46,7 @@ test('fetch sees 413', async () => {
   }
 });
 
+// shows: HTTP-2
 test('a chunked upload whose length nobody knows sees 413', async () => {
   async function* zeros() {
     for (let sent = 0; sent < size; sent += 1 << 20) yield Buffer.alloc(1 << 20);
@@ -76,6 +78,7 @@ test("Node's http client sees 413", async () => {
   check(status, text);
 });
 
+// shows: HTTP-2, HTTP-3
 test('curl sees 413, with and without asking first', async () => {
   for (const expect of ['Expect:', 'Expect: 100-continue']) {
     const { error, stdout, stderr } = await run(
@@ -88,6 +91,7 @@ test('curl sees 413, with and without asking first', async () => {
   }
 });
 
+// shows: HTTP-2
 test("Python's http.client sees 413 after it has sent everything", async (t) => {
   const script = `
 import http.client, sys
