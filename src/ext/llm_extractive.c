@@ -406,6 +406,31 @@ static struct str shown(const struct extractive *x, const struct unit *u)
     return llm_sentence_show(x->arena, u->raw);
 }
 
+/* Brackets of the document's own become parentheses: "[1]" in it is a footnote, no marker of ours.
+ */
+static void add_text(struct buf *b, struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        const char c = text.p[i];
+        buf_char(b, c == '[' ? '(' : c == ']' ? ')' : c);
+    }
+}
+
+/* The exact words, on one line; no further than to where they would end the marker themselves: a
+ * quotation mark (or any sign beyond ASCII, as most of those are) and a bracket behind it. */
+static void add_quote(struct buf *b, struct str raw)
+{
+    char last = 'x';
+    for (size_t i = 0; i < raw.n; i++) {
+        const char c = raw.p[i] == '\n' ? ' ' : raw.p[i];
+        if (c == ']' && (last == '"' || last == '\'' || (unsigned char)last >= 0x80)) {
+            break;
+        }
+        last = c == ' ' || c == '\t' ? last : c;
+        buf_char(b, c);
+    }
+}
+
 /* One sentence with its marker. */
 static void say(struct extractive *x, size_t at, bool own_line)
 {
@@ -416,11 +441,9 @@ static void say(struct extractive *x, size_t at, bool own_line)
         buf_cstr(&b, own_line ? "\n" : " ");
     }
     buf_cstr(&b, own_line && (x->listing || x->out->n) ? "- " : "");
-    buf_str(&b, text);
+    add_text(&b, text);
     buf_fmt(&b, " [%d: \"", x->rq->passages[u->passage].number);
-    for (size_t i = 0; i < u->raw.n; i++) {
-        buf_char(&b, u->raw.p[i] == '\n' ? ' ' : u->raw.p[i]);
-    }
+    add_quote(&b, u->raw);
     buf_cstr(&b, "\"]");
     x->shown += text.n;
     x->taken[at] = true;

@@ -193,6 +193,23 @@ static const char menu[] = "Coffee\n\nDrink | Price\nEspresso | \xC2\xA3"
                            "3.40\n\n"
                            "Decaf is available for every drink.";
 
+static void brackets_of_a_document_are_no_markers(void **state)
+{
+    (void)state;
+    static const char *const notes[] = {
+        "Bicycles [2] may be returned within 14 days [18:00 at the latest]."};
+    static const char *const spoken[] = {
+        "Bicycles may be returned within 14 \"days\"] [18: or so."};
+    assert_string_equal(
+        answer_of("How many days do I have to return a bicycle?", true, notes, 1).p,
+        "Bicycles (2) may be returned within 14 days (18:00 at the latest). [1: \"Bicycles [2] may "
+        "be returned within 14 days [18:00 at the latest].\"]");
+    assert_string_equal(
+        answer_of("How many days do I have to return a bicycle?", true, spoken, 1).p,
+        "Bicycles may be returned within 14 \"days\") (18: or so. [1: \"Bicycles may be returned "
+        "within 14 \"days\"\"]");
+}
+
 static void answers_with_quotes(void **state)
 {
     (void)state;
@@ -378,6 +395,7 @@ int main(void)
         cmocka_unit_test(matches_forms_of_a_word),
         cmocka_unit_test(splits_sentences),
         cmocka_unit_test(shows_without_markup),
+        cmocka_unit_test(brackets_of_a_document_are_no_markers),
         cmocka_unit_test(answers_with_quotes),
         cmocka_unit_test(answers_with_a_list),
         cmocka_unit_test(stays_short),
