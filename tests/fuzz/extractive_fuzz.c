@@ -3,7 +3,6 @@
  * gives stands in the passage, and its pieces are the whole answer. */
 #include "base/utf8.h"
 #include "domain/assistant/markers.h"
-#include "domain/assistant/quote.h"
 #include "ext/llm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -13,15 +12,27 @@ static void on_piece(void *arg, struct str text)
     buf_str(arg, text);
 }
 
+/* Line ends are the only thing that a quote changes. */
+static struct str on_one_line(struct arena *a, struct str text)
+{
+    const struct str copy = str_dup(a, text);
+    for (size_t i = 0; i < copy.n; i++) {
+        if (copy.p[i] == '\n') {
+            ((char *)(uintptr_t)copy.p)[i] = ' ';
+        }
+    }
+    return copy;
+}
+
 static void check_quotes(struct arena *a, struct str answer, struct str passage)
 {
     SCOPED(markers_fini) struct marker_filter f = markers_make(a, answer.n + 1);
-    struct quote_place place;
+    const struct str line = on_one_line(a, passage);
     (void)markers_feed(&f, answer);
     (void)markers_end(&f);
     for (size_t i = 0; i < f.count; i++) {
         must(f.items[i].number == 1);
-        must(!f.items[i].quote.n || quote_find(a, passage, f.items[i].quote, &place));
+        must(str_find(line, str_trim(f.items[i].quote), 0) >= 0);
     }
 }
 
