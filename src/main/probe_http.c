@@ -49,7 +49,7 @@ static void add_request_line(struct buf *out, const struct head *h)
 static enum err probe_head(struct probe *p)
 {
     struct head *h = arena_one(p->cx.arena, struct head);
-    struct http1 http1;
+    struct http1 http1 = {};
     size_t size = 0;
     struct refusal bad = take_head(p->input, h, &size);
     if (!bad.status) {
@@ -125,7 +125,7 @@ static enum err probe_requests(struct probe *p)
     SCOPED(buf_fini) struct buf messages = buf_make(PROBE_OUTPUT);
     struct head *head = arena_one(p->cx.arena, struct head);
     struct str rest = p->input;
-    struct refusal bad = REFUSAL_NONE;
+    struct refusal bad;
     bool keep_alive = true;
     int64_t count = 0;
     do {

@@ -14,7 +14,7 @@ import { pause, waitFor } from '../lib/wait.js';
 
 const scope = fileScope();
 const unlimited = Object.fromEntries(['READ', 'WRITE', 'CHAT', 'UPLOAD', 'PUBLIC', 'AUTH', 'DEMO'].map((c) => [`METACHAT_RATE_${c}_PER_MIN`, '100000000']));
-const short = { METACHAT_HTTP_HEAD_TIMEOUT_MS: '1500', METACHAT_HTTP_BODY_TIMEOUT_MS: '1500', METACHAT_HTTP_WRITE_TIMEOUT_MS: '1500' };
+const short = { METACHAT_HTTP_HEAD_TIMEOUT_MS: '1500', METACHAT_HTTP_BODY_TIMEOUT_MS: '1500', METACHAT_HTTP_BODY_GRACE_MS: '1500', METACHAT_HTTP_WRITE_TIMEOUT_MS: '1500' };
 const slowness = { lowest: 1400, most: 25_000 }; // around the deadlines: how long the slow may last
 const live = 'GET /health/live HTTP/1.1\r\nHost: shop\r\n';
 const large = '/docs/main.js'; // costs little to answer with
