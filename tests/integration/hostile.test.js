@@ -254,6 +254,9 @@ test('offers to speak another protocol are let pass', async () => {
   for (const offer of offers) {
     const answers = answersIn(await send(mc, `${live}${offer}\r\n${live}Connection: close\r\n\r\n`));
     assert.deepEqual(answers.map((a) => a.status), [200, 200], offer);
+    const search = post('/api/v1/search', '{"query":"Saturday"}', offer);
+    const withBody = answersIn(await send(mc, `${search}${live}Connection: close\r\n\r\n`));
+    assert.deepEqual(withBody.map((a) => a.status), [200, 200], `${offer} with a body`);
   }
   await unharmed();
 });
