@@ -6,6 +6,8 @@
 #include "domain/ledger/event.h"
 #include "domain/ledger/idempotency.h"
 
+enum { MAX_METADATA = 64 * 1024 }; /* bytes of the part named metadata */
+
 struct metadata_view {
     struct str title, sourceUrl, author, category, language, tags;
     bool has_title, has_sourceUrl, has_author, has_category, has_language, has_tags;
@@ -145,7 +147,9 @@ static enum err from_parts(struct req *r, struct document_in *ret)
         } else if (str_is(p->name, "metadata")) {
             json_t *tree = NULL;
             struct metadata_view m = {};
-            TRY(json_parse(cx, p->data, &tree));
+            struct str text;
+            TRY(req_part_text(r, p, MAX_METADATA, &text));
+            TRY(json_parse(cx, text, &tree));
             TRY(field_decode(cx, metadata_fields, tree, &m));
             take_metadata(&m, ret);
         } else {
@@ -162,7 +166,7 @@ static enum err read_upload(struct req *r, struct document_in *ret)
     if (!in) {
         return from_parts(r, ret);
     }
-    *ret = (struct document_in){.name = in->name, .mime_type = in->mimeType, .bytes = in->text};
+    *ret = (struct document_in){.name = in->name, .mime_type = in->mimeType, .bytes = extent_of(in->text)};
     take_metadata(&in->metadata, ret);
     return ERR_OK;
 }
@@ -298,14 +302,14 @@ static enum err reprocess_post(struct req *r)
 
 static enum err content_get(struct req *r)
 {
-    struct str bytes;
+    struct extent bytes;
     struct str mime;
     struct str name;
     TRY(document_content(&r->cx, app_of(r)->blobs, (struct document_id){req_id(r, 0)}, &bytes,
                          &mime, &name));
     /* Never shown as a page of ours: what a tenant uploaded is data. */
     req_header(r, "Content-Disposition", STR("attachment"));
-    return req_reply_raw(r, 200, "application/octet-stream", bytes);
+    return req_reply_file(r, 200, "application/octet-stream", bytes);
 }
 
 struct version_view {
@@ -400,7 +404,8 @@ const struct route document_routes[] = {
      ROUTE_REPLY(struct document_view, document_fields), .is_list = true, .handler = documents_get,
      .summary = "List documents, newest first"},
     {METHOD_POST, "/api/v1/documents", .who = WHO_ADMIN, .scope = "documents:write",
-     .rate = RATE_UPLOAD, .lane = LANE_UPLOAD, .max_body_conf = &conf.document_max_bytes,
+     .rate = RATE_UPLOAD, .lane = LANE_UPLOAD, .max_body_conf = &conf.document_max_json,
+     .max_part_conf = &conf.document_max_bytes,
      ROUTE_BODY(struct document_body, document_body_fields),
      ROUTE_REPLY(struct document_view, document_fields), .status = 201, .takes_multipart = true,
      .creates = true, .handler = document_post,
@@ -419,7 +424,8 @@ const struct route document_routes[] = {
      .rate = RATE_READ, .lane = LANE_UPLOAD, .raw = true, .handler = content_get,
      .summary = "Download the bytes as they were uploaded"},
     {METHOD_PUT, "/api/v1/documents/:id/content", .who = WHO_ADMIN, .scope = "documents:write",
-     .rate = RATE_UPLOAD, .lane = LANE_UPLOAD, .max_body_conf = &conf.document_max_bytes,
+     .rate = RATE_UPLOAD, .lane = LANE_UPLOAD, .max_body_conf = &conf.document_max_json,
+     .max_part_conf = &conf.document_max_bytes,
      ROUTE_BODY(struct document_body, document_body_fields),
      ROUTE_REPLY(struct document_view, document_fields), .takes_multipart = true,
      .handler = content_put, .summary = "Replace a document by a new version"},

@@ -69,6 +69,20 @@ void hash_free(struct hash **h)
     }
 }
 
+bool hash_extent(const struct extent *s, uint8_t ret[HASH_BYTES])
+{
+    SCOPED(extent_walk_end) struct extent_walk w = {.rest = *s};
+    SCOPED(hash_free) struct hash *h = hash_new();
+    struct str part;
+    while (extent_next(&w, &part)) {
+        hash_add(h, part.p, part.n);
+    }
+    if (!w.failed) {
+        hash_end(&h, ret);
+    }
+    return !w.failed;
+}
+
 void hmac_sha256(struct str key, struct str data, uint8_t ret[HASH_BYTES])
 {
     static const unsigned char none[1];

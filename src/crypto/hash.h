@@ -3,12 +3,15 @@
 #ifndef CRYPTO_HASH_H
 #define CRYPTO_HASH_H
 
-#include "base/str.h"
+#include "base/extent.h"
 
 enum { HASH_BYTES = 32 };
 
 /* The digest of n bytes; p may be NULL when n is 0. */
 void hash_sha256(const void *p, size_t n, uint8_t ret[HASH_BYTES]);
+
+/* The digest of all of a source; false, with errno, when it cannot be read. */
+bool hash_extent(const struct extent *s, uint8_t ret[HASH_BYTES]);
 
 /* A digest of bytes that come in parts. */
 struct hash;

@@ -130,11 +130,23 @@ static bool make_folders(int dir, const struct place *p)
     return make_folder(dir, tenant, ".") && make_folder(dir, p->folder, tenant);
 }
 
-static bool write_tmp(int dir, const char *tmp, struct str bytes)
+static bool copy_all(int fd, const struct extent *bytes)
+{
+    SCOPED(extent_walk_end) struct extent_walk w = {.rest = *bytes};
+    struct str part;
+    while (extent_next(&w, &part)) {
+        if (!write_all(fd, part)) {
+            return false;
+        }
+    }
+    return !w.failed;
+}
+
+static bool write_tmp(int dir, const char *tmp, const struct extent *bytes)
 {
     SCOPED(close_fd)
     int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return fd >= 0 && write_all(fd, bytes) && fsync(fd) == 0;
+    return fd >= 0 && copy_all(fd, bytes) && fsync(fd) == 0;
 }
 
 static bool publish(int dir, const char *tmp, const struct place *p)
@@ -143,49 +155,35 @@ static bool publish(int dir, const char *tmp, const struct place *p)
            sync_folder(dir, p->folder);
 }
 
-static bool is_there(int dir, const struct place *p, size_t n)
+static bool is_there(int dir, const struct place *p, uint64_t n)
 {
     struct stat st;
     return fstatat(dir, p->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-           (size_t)st.st_size == n;
+           (uint64_t)st.st_size == n;
 }
 
-enum err blob_put(struct cx *cx, struct blob_store *s, struct str bytes, struct blob_name *ret)
+enum err blob_name_of(struct cx *cx, const struct extent *bytes, struct blob_name *ret)
+{
+    return hash_extent(bytes, ret->sha256) ? ERR_OK : fail_disk(cx, "read");
+}
+
+enum err blob_put(struct cx *cx, struct blob_store *s, const struct extent *bytes,
+                  struct blob_name name)
 {
     TRY(check_tenant(cx));
-    struct blob_name name = {};
-    hash_sha256(bytes.p, bytes.n, name.sha256);
     const struct place p = place_of(cx, name);
-    if (!is_there(s->dir, &p, bytes.n)) {
-        uint8_t random[16];
-        rand_bytes(random, sizeof(random));
-        const struct str tmp =
-            str_fmt(cx->arena, "tmp/" STR_FMT, STR_ARG(str_hex(cx->arena, random, sizeof(random))));
-        if (!write_tmp(s->dir, tmp.p, bytes) || !publish(s->dir, tmp.p, &p)) {
-            const enum err e = fail_disk(cx, "written");
-            (void)unlinkat(s->dir, tmp.p, 0);
-            return e;
-        }
+    if (is_there(s->dir, &p, bytes->n)) {
+        return ERR_OK;
     }
-    *ret = name;
-    return ERR_OK;
-}
-
-static enum err read_all(struct cx *cx, int fd, size_t n, struct str *ret)
-{
-    char *p = arena_alloc(cx->arena, n + 1);
-    size_t at = 0;
-    while (at < n) {
-        const ssize_t got = read(fd, p + at, n - at);
-        if (got == 0) {
-            break; /* shorter than it was: the hash will tell */
-        }
-        if (got < 0 && errno != EINTR) {
-            return fail_disk(cx, "read");
-        }
-        at += got > 0 ? (size_t)got : 0;
+    uint8_t random[16];
+    rand_bytes(random, sizeof(random));
+    const struct str tmp =
+        str_fmt(cx->arena, "tmp/" STR_FMT, STR_ARG(str_hex(cx->arena, random, sizeof(random))));
+    if (!write_tmp(s->dir, tmp.p, bytes) || !publish(s->dir, tmp.p, &p)) {
+        const enum err e = fail_disk(cx, "written");
+        (void)unlinkat(s->dir, tmp.p, 0);
+        return e;
     }
-    *ret = (struct str){p, at};
     return ERR_OK;
 }
 
@@ -203,8 +201,21 @@ bool blob_lost(const struct blob_store *s, struct blob_loss *ret)
     return ret->count > 0;
 }
 
-enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, size_t max,
-                  struct str *ret)
+static enum err check_hash(struct cx *cx, struct blob_store *s, const struct extent *bytes,
+                           struct blob_name name, const struct place *p)
+{
+    uint8_t sum[HASH_BYTES];
+    if (!hash_extent(bytes, sum)) {
+        return fail_disk(cx, "read");
+    }
+    if (memcmp(sum, name.sha256, sizeof(sum)) != 0) {
+        note_lost(s, "damaged");
+        return cx_fail(cx, CODE_INTERNAL_ERROR, "the stored file %s is damaged", p->name);
+    }
+    return ERR_OK;
+}
+
+enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, struct extent *ret)
 {
     TRY(check_tenant(cx));
     const struct place p = place_of(cx, name);
@@ -217,19 +228,10 @@ enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, si
         note_lost(s, "gone");
         return cx_fail(cx, CODE_NOT_FOUND, "the stored file is gone; upload it again");
     }
-    if ((size_t)st.st_size > max) {
-        return cx_fail(cx, CODE_PAYLOAD_TOO_LARGE, "the file has %lld bytes, more than %zu",
-                       (long long)st.st_size, max);
-    }
-    struct str bytes = {};
-    uint8_t sum[32];
-    TRY(read_all(cx, fd, (size_t)st.st_size, &bytes));
-    hash_sha256(bytes.p, bytes.n, sum);
-    if (memcmp(sum, name.sha256, sizeof(sum)) != 0) {
-        note_lost(s, "damaged");
-        return cx_fail(cx, CODE_INTERNAL_ERROR, "the stored file %s is damaged", p.name);
-    }
+    const struct extent bytes = extent_of_file(fd, 0, (uint64_t)st.st_size);
+    TRY(check_hash(cx, s, &bytes, name, &p));
     *ret = bytes;
+    fd = -1; /* the caller's now */
     return ERR_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/cx.h"
+#include "base/extent.h"
 
 struct blob_store;
 
@@ -18,14 +19,17 @@ struct blob_name {
     uint8_t sha256[32];
 };
 
-/* Stores bytes for cx's tenant (needs SCOPE_TENANT). Storing the same again is harmless.
- * DATABASE_ERROR when the disk is full or read-only. */
-enum err blob_put(struct cx *cx, struct blob_store *s, struct str bytes, struct blob_name *ret);
+/* The name of bytes, which are read once. DATABASE_ERROR when they cannot be. */
+enum err blob_name_of(struct cx *cx, const struct extent *bytes, struct blob_name *ret);
 
-/* Reads the whole blob into the arena, at most max bytes; checks the hash. NOT_FOUND, TOO_LARGE,
- * INTERNAL (damaged). */
-enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, size_t max,
-                  struct str *ret);
+/* Stores the bytes that have this name for cx's tenant (needs SCOPE_TENANT), a window at a time.
+ * Storing the same again is harmless. DATABASE_ERROR when the disk is full or read-only. */
+enum err blob_put(struct cx *cx, struct blob_store *s, const struct extent *bytes,
+                  struct blob_name name);
+
+/* Opens a blob, and reads it once to check the hash. *ret is in_file; the caller closes its
+ * descriptor. NOT_FOUND, INTERNAL (damaged). */
+enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, struct extent *ret);
 
 /* Reads of blobs that were not there or damaged, since the store was opened; false: none. */
 struct blob_loss {

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,22 @@ static int teardown(void **state)
     return 0;
 }
 
+static enum err put(struct cx *cx, struct blob_store *store, struct str text, struct blob_name *ret)
+{
+    const struct extent bytes = extent_of(text);
+    assert_int_equal(blob_name_of(cx, &bytes, ret), ERR_OK);
+    return blob_put(cx, store, &bytes, *ret);
+}
+
+static enum err get(struct cx *cx, struct blob_store *store, struct blob_name name, struct str *ret)
+{
+    struct extent bytes;
+    TRY(blob_get(cx, store, name, &bytes));
+    assert_true(extent_take(cx->arena, &bytes, ret));
+    (void)close(bytes.fd);
+    return ERR_OK;
+}
+
 static int files_in_tmp(const struct scene *s)
 {
     char path[100];
@@ -59,13 +76,43 @@ static void what_was_put_can_be_got(void **state)
         struct blob_name name;
         struct blob_name again;
         struct str got;
-        assert_int_equal(blob_put(&cx, s->store, texts[i], &name), ERR_OK);
-        assert_int_equal(blob_put(&cx, s->store, texts[i], &again), ERR_OK);
+        assert_int_equal(put(&cx, s->store, texts[i], &name), ERR_OK);
+        assert_int_equal(put(&cx, s->store, texts[i], &again), ERR_OK);
         assert_memory_equal(name.sha256, again.sha256, sizeof(name.sha256));
-        assert_int_equal(blob_get(&cx, s->store, name, 5, &got), ERR_OK);
+        assert_int_equal(get(&cx, s->store, name, &got), ERR_OK);
         assert_true(str_eq(got, texts[i]));
     }
     assert_int_equal(files_in_tmp(s), 0);
+}
+
+/* More than a window, out of the middle of a file. */
+static void a_range_of_a_file_can_be_put(void **state)
+{
+    struct scene *s = *state;
+    SCOPED(cx_end) struct cx cx = db_fixture_tenant(&s->f, 1);
+    enum { BYTES = 3 * EXTENT_WINDOW + 7, BEFORE = 13, ALL = BEFORE + BYTES + 5 };
+    const int fd = memfd_create("bytes", MFD_CLOEXEC);
+    char *p = arena_alloc(cx.arena, ALL);
+    for (size_t i = 0; i < ALL; i++) {
+        p[i] = (char)(i % 251);
+    }
+    assert_int_equal(write(fd, p, ALL), ALL);
+    const struct extent bytes = extent_of_file(fd, BEFORE, BYTES);
+    struct blob_name name;
+    struct str got;
+    assert_int_equal(blob_name_of(&cx, &bytes, &name), ERR_OK);
+    assert_int_equal(blob_put(&cx, s->store, &bytes, name), ERR_OK);
+    assert_int_equal(get(&cx, s->store, name, &got), ERR_OK);
+    assert_true(str_eq(got, (struct str){p + BEFORE, BYTES}));
+
+    /* A file that has become shorter is no blob. */
+    assert_int_equal(ftruncate(fd, BYTES), 0);
+    assert_int_equal(blob_name_of(&cx, &bytes, &name), ERR_UNAVAILABLE);
+    name.sha256[0] ^= 1;
+    assert_int_equal(blob_put(&cx, s->store, &bytes, name), ERR_UNAVAILABLE);
+    assert_int_equal(get(&cx, s->store, name, &got), ERR_NOT_FOUND);
+    assert_int_equal(files_in_tmp(s), 0);
+    (void)close(fd);
 }
 
 static void a_tenant_has_files_of_its_own(void **state)
@@ -75,13 +122,13 @@ static void a_tenant_has_files_of_its_own(void **state)
     SCOPED(cx_end) struct cx two = db_fixture_tenant(&s->f, 2);
     struct blob_name name;
     struct str got;
-    assert_int_equal(blob_put(&one, s->store, STR("secret"), &name), ERR_OK);
-    assert_int_equal(blob_get(&two, s->store, name, 100, &got), ERR_NOT_FOUND);
-    assert_int_equal(blob_put(&two, s->store, STR("secret"), &name), ERR_OK);
+    assert_int_equal(put(&one, s->store, STR("secret"), &name), ERR_OK);
+    assert_int_equal(get(&two, s->store, name, &got), ERR_NOT_FOUND);
+    assert_int_equal(put(&two, s->store, STR("secret"), &name), ERR_OK);
     assert_int_equal(blob_remove(&one, s->store, name), ERR_OK);
     assert_int_equal(blob_remove(&one, s->store, name), ERR_OK);
-    assert_int_equal(blob_get(&one, s->store, name, 100, &got), ERR_NOT_FOUND);
-    assert_int_equal(blob_get(&two, s->store, name, 100, &got), ERR_OK);
+    assert_int_equal(get(&one, s->store, name, &got), ERR_NOT_FOUND);
+    assert_int_equal(get(&two, s->store, name, &got), ERR_OK);
 }
 
 static void nobody_has_no_files(void **state)
@@ -90,8 +137,8 @@ static void nobody_has_no_files(void **state)
     SCOPED(cx_end) struct cx cx = db_fixture_platform(&s->f);
     struct blob_name name = {};
     struct str got;
-    assert_int_equal(blob_put(&cx, s->store, STR("x"), &name), ERR_INTERNAL);
-    assert_int_equal(blob_get(&cx, s->store, name, 9, &got), ERR_INTERNAL);
+    assert_int_equal(put(&cx, s->store, STR("x"), &name), ERR_INTERNAL);
+    assert_int_equal(get(&cx, s->store, name, &got), ERR_INTERNAL);
     assert_int_equal(blob_remove(&cx, s->store, name), ERR_INTERNAL);
 }
 
@@ -111,20 +158,19 @@ static void damage_and_size_are_noticed(void **state)
     struct blob_name name;
     struct str got;
     char path[300];
-    assert_int_equal(blob_put(&cx, s->store, STR("twelve bytes"), &name), ERR_OK);
-    assert_int_equal(blob_get(&cx, s->store, name, 11, &got), ERR_TOO_LARGE);
-    assert_int_equal(blob_get(&cx, s->store, name, 12, &got), ERR_OK);
+    assert_int_equal(put(&cx, s->store, STR("twelve bytes"), &name), ERR_OK);
+    assert_int_equal(get(&cx, s->store, name, &got), ERR_OK);
 
     path_of(s, &cx, name, path, sizeof(path));
     int fd = open(path, O_WRONLY);
     assert_int_equal(pwrite(fd, "T", 1, 0), 1);
     (void)close(fd);
-    assert_int_equal(blob_get(&cx, s->store, name, 12, &got), ERR_INTERNAL);
+    assert_int_equal(get(&cx, s->store, name, &got), ERR_INTERNAL);
 
     /* One that is short is written anew. */
     assert_int_equal(truncate(path, 3), 0);
-    assert_int_equal(blob_put(&cx, s->store, STR("twelve bytes"), &name), ERR_OK);
-    assert_int_equal(blob_get(&cx, s->store, name, 12, &got), ERR_OK);
+    assert_int_equal(put(&cx, s->store, STR("twelve bytes"), &name), ERR_OK);
+    assert_int_equal(get(&cx, s->store, name, &got), ERR_OK);
 }
 
 static void make_tmp(const struct scene *s, const char *name, int64_t age_us)
@@ -156,7 +202,7 @@ static void a_disk_that_refuses_is_an_error(void **state)
     (void)snprintf(tmp, sizeof(tmp), "%s/tmp", s->dir);
     (void)snprintf(away, sizeof(away), "%s/away", s->dir);
     assert_int_equal(rename(tmp, away), 0);
-    assert_int_equal(blob_put(&cx, s->store, STR("x"), &name), ERR_UNAVAILABLE);
+    assert_int_equal(put(&cx, s->store, STR("x"), &name), ERR_UNAVAILABLE);
     assert_int_equal(cx.code, CODE_DATABASE_ERROR);
     assert_int_equal(rename(away, tmp), 0);
 
@@ -166,7 +212,7 @@ static void a_disk_that_refuses_is_an_error(void **state)
     uuid_format(cx.tenant.v, tenant);
     (void)snprintf(path, sizeof(path), "%s/%s", s->dir, tenant);
     (void)close(open(path, O_WRONLY | O_CREAT, 0600));
-    assert_int_equal(blob_put(&cx, s->store, STR("x"), &name), ERR_UNAVAILABLE);
+    assert_int_equal(put(&cx, s->store, STR("x"), &name), ERR_UNAVAILABLE);
     assert_int_equal(files_in_tmp(s), 0);
 }
 
@@ -184,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_put_can_be_got, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_range_of_a_file_can_be_put, setup, teardown),
         cmocka_unit_test_setup_teardown(a_tenant_has_files_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_has_no_files, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_and_size_are_noticed, setup, teardown),

@@ -268,7 +268,7 @@ static struct str front_matter(struct str text, struct extract_out *out)
 enum err extract_markdown(struct cx *cx, struct str text, struct extract_out *out)
 {
     struct walk w = {.out = out};
-    w.text = front_matter(text, out);
+    w.text = out->continued ? text : front_matter(text, out);
     extract_heap_init(&w.heap, cx);
     current = &w.heap;
     const enum err e = extract_heap_run(&w.heap, walk_document, &w);

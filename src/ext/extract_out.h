@@ -26,6 +26,7 @@ struct extract_out {
     int level; /* of the heading that is open; 0: none */
     size_t heading_start;
     size_t words_outside; /* bytes of text that stand outside of headings */
+    bool continued;       /* other text of the document stands before this */
 };
 
 /* max: bytes of text. */

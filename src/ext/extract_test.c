@@ -190,15 +190,17 @@ static void test_type(void **state)
     cx_begin(&cx, NULL);
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct str mime = {};
-        const enum err e = extract_type(&cx, str_of(rows[i].name), str_of(rows[i].declared),
-                                        str_of(rows[i].bytes), &mime);
+        const struct extent bytes = extent_of(str_of(rows[i].bytes));
+        const enum err e =
+            extract_type(&cx, str_of(rows[i].name), str_of(rows[i].declared), &bytes, &mime);
         print_message("%s %s\n", rows[i].name, e ? cx.detail : mime.p);
         assert_int_equal(e, rows[i].mime ? ERR_OK : ERR_INVALID);
         assert_true(!rows[i].mime || str_is(mime, rows[i].mime));
         assert_true(!e || cx.code == CODE_UNSUPPORTED_MEDIA_TYPE);
     }
     struct str mime;
-    assert_int_equal(extract_type(&cx, STR("a.txt"), STR(""), STR("MZ\0\0"), &mime), ERR_INVALID);
+    const struct extent program = extent_of(STR("MZ\0\0"));
+    assert_int_equal(extract_type(&cx, STR("a.txt"), STR(""), &program, &mime), ERR_INVALID);
     cx_end(&cx);
 }
 

@@ -2,6 +2,10 @@
 
 #include "ext/extract_charset.h"
 
+#include <errno.h>
+
+enum { HEAD_BYTES = 4096 }; /* where a format shows itself */
+
 enum format { FORMAT_NONE, FORMAT_PLAIN, FORMAT_MARKDOWN, FORMAT_HTML, FORMAT_OTHER };
 
 static const char *const format_names[] = {"", "plain text", "Markdown", "HTML", "another format"};
@@ -127,7 +131,7 @@ static enum format by_declaration(struct str declared)
 /* Behind white space, comments and an XML declaration: <!doctype html or <html. */
 static bool begins_as_html(struct str bytes)
 {
-    struct str s = str_sub(bytes, 0, 4096);
+    struct str s = bytes;
     if (str_starts(s, STR("\xef\xbb\xbf"))) {
         s = str_sub(s, 3, s.n);
     }
@@ -157,6 +161,19 @@ static bool has_markup(struct str bytes)
         }
     }
     return false;
+}
+
+/* Somewhere in it; a tag that begins at the very end of a window is not its only one. */
+static enum err find_markup(struct cx *cx, const struct extent *bytes, bool *ret)
+{
+    SCOPED(extent_walk_end) struct extent_walk w = {.rest = *bytes};
+    struct str part;
+    *ret = false;
+    while (!*ret && extent_next(&w, &part)) {
+        *ret = has_markup(part);
+    }
+    return w.failed ? cx_fail(cx, CODE_DATABASE_ERROR, "it cannot be read: %s", strerror(errno))
+                    : ERR_OK;
 }
 
 static enum err contradiction(struct cx *cx, const char *who, enum format said, enum format is)
@@ -191,26 +208,35 @@ static struct str mime_of(struct cx *cx, enum format format, struct str declared
                  : str_of(mimes[format]);
 }
 
-enum err extract_type(struct cx *cx, struct str name, struct str declared, struct str bytes,
-                      struct str *ret_mime)
+enum err extract_type(struct cx *cx, struct str name, struct str declared,
+                      const struct extent *bytes, struct str *ret_mime)
 {
-    const char *other = signature_of(bytes);
+    const struct extent begin = extent_sub(*bytes, 0, HEAD_BYTES);
+    struct str head;
+    if (!extent_take(cx->arena, &begin, &head)) {
+        return cx_fail(cx, CODE_DATABASE_ERROR, "it cannot be read: %s", strerror(errno));
+    }
+    const char *other = signature_of(head);
     if (other) {
         return cx_fail(cx, CODE_UNSUPPORTED_MEDIA_TYPE,
                        "it is %s; only plain text, Markdown and HTML can be read", other);
     }
     enum format format = FORMAT_NONE;
     TRY(agree(cx, by_ending(name), by_declaration(declared), &format));
-    const bool html = begins_as_html(bytes);
+    const bool html = begins_as_html(head);
     if (html && format && format != FORMAT_HTML) {
         return contradiction(cx, "its name or declared type", format, FORMAT_HTML);
     }
-    if (format == FORMAT_HTML && !has_markup(bytes)) {
+    bool markup = true;
+    if (format == FORMAT_HTML) {
+        TRY(find_markup(cx, bytes, &markup));
+    }
+    if (!markup) {
         return contradiction(cx, "its name or declared type", FORMAT_HTML, FORMAT_PLAIN);
     }
     const struct str mime = mime_of(cx, html ? FORMAT_HTML : format, declared);
-    struct str text;
-    TRY(extract_utf8(cx, bytes, mime, &text));
+    bool latin;
+    TRY(extract_decide_charset(cx, bytes, mime, &latin));
     *ret_mime = mime;
     return ERR_OK;
 }

@@ -5,6 +5,8 @@
 
 #include "crypto/hash.h"
 
+#include <errno.h>
+
 enum {
     LIMIT_DEFAULT = 25,
     LIMIT_MAX = 100,
@@ -43,6 +45,11 @@ static bool is_multipart(const struct net_req *net)
 {
     return str_eq_nocase(media_type(net_req_header(net, "Content-Type")),
                          STR("multipart/form-data"));
+}
+
+size_t max_body_of(const struct route *r, const struct net_req *net)
+{
+    return is_multipart(net) ? route_max_multipart(r) : route_max_body(r);
 }
 
 static bool charset_ok(struct str header)
@@ -131,6 +138,12 @@ static enum err read_query(struct req *r, struct str text)
     return ERR_OK;
 }
 
+/* A body that went to a file does not come back from it. */
+static enum err unreadable(struct req *r)
+{
+    return cx_fail(&r->cx, CODE_DATABASE_ERROR, "the body cannot be read: %s", strerror(errno));
+}
+
 /* A structured string in quotes, or bare as most clients send it. */
 static enum err read_idempotency_key(struct req *r)
 {
@@ -151,15 +164,14 @@ static enum err read_idempotency_key(struct req *r)
                              IDEMPOTENCY_MAX);
     }
     r->idempotency_key = str_dup(r->cx.arena, key);
-    hash_sha256(r->raw_body.p, r->raw_body.n, r->body_hash);
-    return ERR_OK;
+    return hash_extent(&r->raw_body, r->body_hash) ? ERR_OK : unreadable(r);
 }
 
 static enum err read_multipart(struct req *r)
 {
     struct part *parts = NULL;
-    TRY(multipart_parse(&r->cx, net_req_header(r->net, "Content-Type"), r->raw_body, &parts,
-                        &r->part_count));
+    TRY(multipart_parse(&r->cx, net_req_header(r->net, "Content-Type"), &r->raw_body,
+                        EXTENT_WINDOW, &parts, &r->part_count));
     r->parts = parts;
     return ERR_OK;
 }
@@ -167,8 +179,12 @@ static enum err read_multipart(struct req *r)
 static enum err read_json(struct req *r)
 {
     const struct field *fields = r->route->body ? r->route->body : no_fields;
-    const struct str text = r->raw_body.n ? r->raw_body : STR("{}");
+    struct str text;
     json_t *tree = NULL;
+    if (!extent_take(r->cx.arena, &r->raw_body, &text)) {
+        return unreadable(r);
+    }
+    text = text.n ? text : STR("{}");
     TRY(json_parse(&r->cx, text, &tree));
     void *body = arena_alloc(r->cx.arena, r->route->body_size + 1);
     TRY(field_decode(&r->cx, fields, tree, body));
@@ -186,6 +202,15 @@ static enum err read_body(struct req *r)
         return read_multipart(r);
     }
     return read_json(r);
+}
+
+enum err req_part_text(struct req *r, const struct part *p, size_t max, struct str *ret)
+{
+    if (p->data.n > max) {
+        return cx_fail(&r->cx, CODE_PAYLOAD_TOO_LARGE, "the part " STR_FMT " has more than %zu bytes",
+                       STR_ARG(p->name), max);
+    }
+    return extent_take(r->cx.arena, &p->data, ret) ? ERR_OK : unreadable(r);
 }
 
 enum err read_input(struct exchange *x)

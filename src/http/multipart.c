@@ -2,17 +2,28 @@
 
 #include "base/utf8.h"
 
-enum { MAX_BOUNDARY = 70 };
+#include <errno.h>
+
+enum {
+    MAX_BOUNDARY = 70,
+    MAX_PADDING = 256, /* blanks behind a boundary, with the end of its line */
+};
 
 struct reader {
     struct cx *cx;
-    struct str body;
+    const struct extent *body;
+    size_t window;
     struct str delimiter; /* CR LF - - boundary */
 };
 
 static enum err refuse(struct cx *cx, const char *why)
 {
     return cx_fail_field(cx, "body", "is not multipart/form-data: %s", why);
+}
+
+static enum err unreadable(struct cx *cx)
+{
+    return cx_fail(cx, CODE_DATABASE_ERROR, "the body cannot be read: %s", strerror(errno));
 }
 
 /* --- parameters of header values --- */
@@ -140,11 +151,33 @@ static enum err read_head(struct reader *r, struct str head, struct part *p)
     return p->name.n ? ERR_OK : refuse(r->cx, "a part has no name");
 }
 
+/* A few bytes at at, cut at the body's end; in the arena. */
+static enum err peek(const struct reader *r, uint64_t at, size_t n, struct str *ret)
+{
+    const struct extent s = extent_sub(*r->body, at, n);
+    return extent_take(r->cx->arena, &s, ret) ? ERR_OK : unreadable(r->cx);
+}
+
+/* Where the next delimiter begins. */
+static enum err find_delimiter(const struct reader *r, uint64_t from, uint64_t *ret)
+{
+    switch (extent_find(r->body, r->delimiter, from, r->window, ret)) {
+    case EXTENT_FOUND:
+        break;
+    case EXTENT_ABSENT:
+        return refuse(r->cx, "the closing boundary is missing");
+    case EXTENT_FAILED:
+        return unreadable(r->cx);
+    }
+    return ERR_OK;
+}
+
 /* The part that begins at *at, just behind a delimiter's line; *at ends behind the next delimiter.
  */
-static enum err read_part(struct reader *r, size_t *at, struct part *p)
+static enum err read_part(struct reader *r, uint64_t *at, struct part *p)
 {
-    const struct str window = str_sub(r->body, *at, MULTIPART_MAX_HEAD + 4);
+    struct str window;
+    TRY(peek(r, *at, MULTIPART_MAX_HEAD + 4, &window));
     const bool no_head = str_starts(window, STR("\r\n"));
     const ptrdiff_t head_n = no_head ? -1 : str_find(window, STR("\r\n\r\n"), 0);
     if (head_n < 0) {
@@ -152,38 +185,41 @@ static enum err read_part(struct reader *r, size_t *at, struct part *p)
     }
     TRY(read_head(r, str_sub(window, 0, (size_t)head_n), p));
     /* The empty line's own CR LF may belong to the delimiter of a part without data. */
-    const size_t data = *at + (size_t)head_n + 4;
-    const ptrdiff_t end = str_find(r->body, r->delimiter, data - 2);
-    if (end < 0) {
-        return refuse(r->cx, "the closing boundary is missing");
-    }
-    p->data = str_sub(r->body, data, (size_t)end > data ? (size_t)end - data : 0);
-    *at = (size_t)end + r->delimiter.n;
+    const uint64_t data = *at + (uint64_t)head_n + 4;
+    uint64_t end;
+    TRY(find_delimiter(r, data - 2, &end));
+    p->data = extent_sub(*r->body, data, end > data ? end - data : 0);
+    *at = end + r->delimiter.n;
     return ERR_OK;
 }
 
 /* Behind a delimiter: "--" ends the body, a line end begins a part. */
-static enum err after_delimiter(struct reader *r, size_t *at, bool *ret_last)
+static enum err after_delimiter(struct reader *r, uint64_t *at, bool *ret_last)
 {
-    *ret_last = str_starts(str_sub(r->body, *at, 2), STR("--"));
+    struct str line;
+    TRY(peek(r, *at, MAX_PADDING, &line));
+    *ret_last = str_starts(line, STR("--"));
     if (*ret_last) {
         return ERR_OK;
     }
-    while (*at < r->body.n && (r->body.p[*at] == ' ' || r->body.p[*at] == '\t')) {
-        (*at)++;
+    size_t blanks = 0;
+    while (blanks < line.n && (line.p[blanks] == ' ' || line.p[blanks] == '\t')) {
+        blanks++;
     }
-    if (!str_starts(str_sub(r->body, *at, 2), STR("\r\n"))) {
+    if (!str_starts(str_sub(line, blanks, 2), STR("\r\n"))) {
         return refuse(r->cx, "a boundary does not end its line");
     }
-    *at += 2;
+    *at += blanks + 2;
     return ERR_OK;
 }
 
 static enum err read_parts(struct reader *r, struct part *parts, size_t *ret_count)
 {
     const struct str first = str_sub(r->delimiter, 2, r->delimiter.n);
-    size_t at = first.n;
-    if (!str_starts(r->body, first)) {
+    uint64_t at = first.n;
+    struct str begin;
+    TRY(peek(r, 0, first.n, &begin));
+    if (!str_eq(begin, first)) {
         return refuse(r->cx, "it does not begin with the boundary");
     }
     for (;;) {
@@ -210,14 +246,14 @@ static bool boundary_ok(struct str s)
     return s.n > 0 && s.n <= MAX_BOUNDARY && s.p[s.n - 1] != ' ';
 }
 
-enum err multipart_parse(struct cx *cx, struct str content_type, struct str body, struct part **ret,
-                         size_t *ret_count)
+enum err multipart_parse(struct cx *cx, struct str content_type, const struct extent *body,
+                         size_t window, struct part **ret, size_t *ret_count)
 {
     struct str boundary;
     if (!header_param(cx->arena, content_type, "boundary", &boundary) || !boundary_ok(boundary)) {
         return refuse(cx, "it has no boundary");
     }
-    struct reader r = {.cx = cx, .body = body};
+    struct reader r = {.cx = cx, .body = body, .window = window};
     r.delimiter = str_fmt(cx->arena, "\r\n--" STR_FMT, STR_ARG(boundary));
     struct part *parts = arena_many(cx->arena, struct part, MULTIPART_MAX_PARTS);
     size_t count = 0;

@@ -1,5 +1,5 @@
 /* The way of a request, top to bottom: row and sizes (on the loop, see server.c), who is it,
- * tenant, role and scope, rate, input, handler, answer, log. A handler never sees a request that
+ * tenant, role and scope, rate (a large body is read behind this step), input, handler, answer, log. A handler never sees a request that
  * one of the steps refuses. */
 #include "base/clock.h"
 #include "base/conf.h"
@@ -70,6 +70,14 @@ static bool asks_for_stream(const struct exchange *x)
            str_find(accept, STR("text/event-stream"), 0) >= 0;
 }
 
+/* A turn goes on when its reader has left. */
+static void watch(struct exchange *x)
+{
+    if (x->req.route->lane != LANE_TURN) {
+        x->req.cx.cancel = net_req_watch(x->req.net);
+    }
+}
+
 struct exchange *exchange_new(struct http_server *s, struct net_req *net)
 {
     struct exchange *x = mem_new(struct exchange);
@@ -87,9 +95,7 @@ struct exchange *exchange_new(struct http_server *s, struct net_req *net)
     r->route = r->hit.route;
     set_deadline(x);
     r->wants_stream = asks_for_stream(x);
-    if (r->route->lane != LANE_TURN) {
-        r->cx.cancel = net_req_watch(net); /* a turn goes on when its reader has left */
-    }
+    watch(x);
     list_add(s, x);
     return x;
 }
@@ -100,6 +106,12 @@ static const char *principal_name(enum principal_kind k)
 {
     static const char *const names[] = {"none", "key", "visitor", "operator", "acting"};
     return names[k];
+}
+
+static int64_t answered_bytes(const struct exchange *x)
+{
+    return (int64_t)(x->stream == STREAM_NONE ? x->out.n + x->lasting.n + x->file.n
+                                              : x->streamed_bytes);
 }
 
 /* One line a request. What we refuse by design is no error: overload is a warning, the client's
@@ -117,8 +129,7 @@ static void log_request(struct exchange *x, enum err e, double seconds)
         LOG_CSTR("route", x->req.route->path),
         LOG_I64("status", x->status),
         LOG_F64("ms", seconds * 1000),
-        LOG_I64("bytes",
-                (int64_t)(x->stream == STREAM_NONE ? x->out.n + x->lasting.n : x->streamed_bytes)),
+        LOG_I64("bytes", answered_bytes(x)),
         LOG_CSTR("principal", principal_name(x->req.who.kind)),
         LOG_CSTR("code", e ? code_info(code)->name : ""),
         ours ? LOG_CSTR("detail", cx->detail) : LOG_STR("address", x->req.peer),
@@ -142,9 +153,9 @@ static void count_request(struct exchange *x, enum err e, double seconds)
 
 static void exchange_free(struct exchange *x)
 {
-    list_remove(x->req.server, x);
     stream_leave(x);
     buf_fini(&x->out);
+    reply_close_file(x);
     mem_free(x->target);
     mem_free(x->scopes);
     cx_end(&x->req.cx);
@@ -168,6 +179,36 @@ void exchange_finish(struct exchange *x, enum err e)
     if (x->req.net) {
         reply_send(x);
     }
+    list_remove(x->req.server, x);
+    exchange_free(x);
+}
+
+/* --- a large body --- */
+
+/* Given back, the request may come again at once on the loop, with the exchange. */
+static void park(struct exchange *x)
+{
+    struct net_req *net = TAKE(x->req.net);
+    x->admitted = true;
+    x->req.cx.cancel = NULL;
+    list_remove(x->req.server, x);
+    net_req_set_user(net, x);
+    net_admit(&net);
+}
+
+void exchange_resume(struct exchange *x, struct net_req *net)
+{
+    x->req.net = net;
+    x->prev = NULL;
+    x->began_us = clock_mono_us();
+    cx_again(&x->req.cx);
+    set_deadline(x);
+    watch(x);
+    list_add(x->req.server, x);
+}
+
+void exchange_drop(struct exchange *x)
+{
     exchange_free(x);
 }
 
@@ -211,9 +252,20 @@ static enum err attempts(struct exchange *x)
     return e == ERR_RERUN ? give_up(&x->req.cx) : e;
 }
 
-void exchange_run(void *exchange)
+void exchange_admit(void *exchange)
 {
     struct exchange *x = exchange;
     const enum err e = admit(x);
+    if (e) {
+        exchange_finish(x, e);
+    } else {
+        park(x);
+    }
+}
+
+void exchange_run(void *exchange)
+{
+    struct exchange *x = exchange;
+    const enum err e = x->admitted ? ERR_OK : admit(x);
     exchange_finish(x, e ? e : attempts(x));
 }

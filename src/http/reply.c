@@ -5,6 +5,8 @@
 
 #include "http/server.h"
 
+#include <unistd.h>
+
 enum { REPLY_MAX = 32 * 1024 * 1024 };
 
 static const char json_content[] = "application/json; charset=utf-8";
@@ -73,6 +75,7 @@ void reply_error(struct exchange *x, enum err e)
     const int status = code_info(code)->http_status;
     buf_fini(&x->out);
     x->lasting = (struct str){};
+    reply_close_file(x);
     x->out = buf_make(REPLY_MAX);
     const bool by_field = code == CODE_VALIDATION_ERROR;
     error_envelope(&x->out, code, words_seen(cx, code), cx->fields, by_field ? cx->field_count : 0,
@@ -163,6 +166,21 @@ enum err req_reply_lasting(struct req *r, const char *content_type, struct str b
     return ERR_OK;
 }
 
+enum err req_reply_file(struct req *r, int status, const char *content_type, struct extent take)
+{
+    must(take.in_file);
+    exchange_of(r)->file = take;
+    return begin_reply(r, status, content_type);
+}
+
+void reply_close_file(struct exchange *x)
+{
+    if (x->file.in_file) {
+        (void)close(x->file.fd);
+    }
+    x->file = (struct extent){};
+}
+
 void req_header(struct req *r, const char *name, struct str value)
 {
     struct exchange *x = exchange_of(r);
@@ -185,6 +203,7 @@ void reply_reset(struct exchange *x)
 {
     buf_fini(&x->out);
     x->lasting = (struct str){};
+    reply_close_file(x);
     x->status = 0;
     x->header_count = 0;
     x->req.answered = false;
@@ -259,8 +278,14 @@ void reply_send(struct exchange *x)
         add(headers, &n, "Content-Type", str_of(x->content_type));
     }
     x->req.cx.cancel = NULL; /* it ends with the request */
-    struct net_bytes *body = x->lasting.n ? net_bytes_lasting(x->lasting)
-                             : x->out.n   ? net_bytes_take(&x->out)
-                                          : NULL;
-    net_reply(&x->req.net, x->status, headers, n, body);
+    if (x->file.in_file) {
+        const struct extent file = x->file;
+        x->file = (struct extent){};
+        net_reply_file(&x->req.net, x->status, headers, n, file);
+    } else {
+        struct net_bytes *body = x->lasting.n ? net_bytes_lasting(x->lasting)
+                                 : x->out.n   ? net_bytes_take(&x->out)
+                                              : NULL;
+        net_reply(&x->req.net, x->status, headers, n, body);
+    }
 }

@@ -1,5 +1,5 @@
 /* One request inside the house, and the pipeline that carries it: find the row, sizes, who is it,
- * tenant, role and scope, rate, decode, handler (run again when its transaction was lost), encode,
+ * tenant, role and scope, rate (for large bodies before they are read), decode, handler (run again when its transaction was lost), encode,
  * log. All of it stands in http/pipeline.c and reads top to bottom; a handler never sees a request
  * that one of the steps refuses. */
 #ifndef HTTP_REQ_H
@@ -31,7 +31,7 @@ struct part {
     struct str name;
     struct str filename; /* as sent; empty for a plain field */
     struct str content_type;
-    struct str data;
+    struct extent data; /* within the body */
 };
 
 struct req {
@@ -43,7 +43,7 @@ struct req {
     struct http_server *server;
     const void *body;    /* decoded, a struct of the row's kind; NULL when multipart came instead */
     const void *query;   /* likewise; NULL when the row has no query */
-    struct str raw_body; /* this and parts: until the answer or the stream begins */
+    struct extent raw_body; /* this and parts: until the answer or the stream begins */
     const struct part *parts;
     size_t part_count;
     struct str idempotency_key; /* empty: none; at most 255 signs */
@@ -77,6 +77,13 @@ enum err req_reply_raw(struct req *r, int status, const char *content_type, stru
 /* Answers 200 with bytes that outlive the server, without copying them; content_type is a literal.
  */
 enum err req_reply_lasting(struct req *r, const char *content_type, struct str bytes);
+
+/* Answers with the bytes of a file, which are sent as the client takes them. take is in_file; its
+ * descriptor is taken, also on failure. */
+enum err req_reply_file(struct req *r, int status, const char *content_type, struct extent take);
+
+/* A part's bytes in memory: at most max, else PAYLOAD_TOO_LARGE. A view, or in the arena. */
+enum err req_part_text(struct req *r, const struct part *p, size_t max, struct str *ret);
 
 /* Adds a header to the answer, instead of the house's own of the same name (Cache-Control,
  * Content-Security-Policy). name is a literal. */
@@ -119,6 +126,7 @@ struct http_config {
     const char *listen;       /* NULL: on no address */
     struct tls *tls;          /* of the address; NULL: plain HTTP. Outlives the server */
     const char *admin_socket; /* the operator's way in, a Unix socket; NULL: none */
+    const char *spool;        /* folder of large bodies; NULL: they stay in memory */
     /* Who a credential belongs to: UNAUTHORIZED / INVALID_TOKEN when unknown. Runs on a worker; cx
      * has no scope yet. The tenant's state is checked here too. */
     enum err (*authenticate)(struct cx *cx, struct str credential, struct principal *ret);

@@ -63,8 +63,22 @@ size_t route_max_body(const struct route *r)
     if (!r->body && !r->takes_multipart) {
         return EMPTY_OBJECT_BYTES;
     }
+    if (!r->body) {
+        return route_max_multipart(r);
+    }
     if (r->max_body_conf) {
-        return (size_t)*r->max_body_conf + (r->takes_multipart ? MULTIPART_FRAMING : 0);
+        return (size_t)*r->max_body_conf;
+    }
+    return r->max_body ? r->max_body : (size_t)conf.http_max_body;
+}
+
+size_t route_max_multipart(const struct route *r)
+{
+    if (!r->takes_multipart) {
+        return 0;
+    }
+    if (r->max_part_conf) {
+        return (size_t)*r->max_part_conf + MULTIPART_FRAMING;
     }
     return r->max_body ? r->max_body : (size_t)conf.http_max_body;
 }

@@ -66,8 +66,9 @@ struct route {
     enum rate_class rate;
     enum lane lane;
     size_t max_body;              /* bytes; 0: conf.http_max_body for rows with a body, else none */
-    const int64_t *max_body_conf; /* bytes, a setting that wins over max_body; a multipart body may
-                                     have 64 KB of framing besides */
+    const int64_t *max_body_conf; /* bytes, a setting that wins over max_body */
+    const int64_t *max_part_conf; /* bytes, a setting: of a multipart body, which may have 64 KB of
+                                     framing besides; NULL: as any other body */
     const struct field *body;     /* NULL: no body, or an empty object */
     size_t body_size;             /* of the struct it is decoded into */
     const struct field *query;    /* NULL: no query */
@@ -110,6 +111,8 @@ const char *rate_name(enum rate_class c);
 
 /* Largest body that the row takes, in bytes; 0: it takes none. */
 size_t route_max_body(const struct route *r);
+/* The same for multipart/form-data; 0: it takes none of that form. */
+size_t route_max_multipart(const struct route *r);
 
 /* Checks every row (route_ok, and that none is there twice); a fault is a bug of ours and asserts
  * with the row's path.

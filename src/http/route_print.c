@@ -19,6 +19,7 @@ static void print_json_row(struct buf *out, const struct route *r)
     jw_member_str(out, "lane", str_of(lane_name(r->lane)));
     jw_member_i64(out, "status", (r->status ? r->status : 200));
     jw_member_i64(out, "maxBody", (int64_t)route_max_body(r));
+    jw_member_i64(out, "maxMultipart", (int64_t)route_max_multipart(r));
     jw_member_bool(out, "list", r->is_list);
     jw_member_bool(out, "multipart", r->takes_multipart);
     jw_member_bool(out, "streams", r->streams);

@@ -58,30 +58,58 @@ static void on_head(void *arg, struct net_req *req, struct net_plan *plan)
     case ROUTE_FOUND:
         break;
     }
-    plan->max_body = route_max_body(hit.route);
+    plan->max_body = max_body_of(hit.route, req);
     if (announces_body(req) && hit.route->who != WHO_PUBLIC && !has_credential(req) &&
         !net_req_is_local(req)) {
         /* nobody's body is not even read */
         plan_refusal(plan, CODE_UNAUTHORIZED);
         plan->refuse_header = (struct net_header){STR("WWW-Authenticate"), STR("Bearer")};
-    } else if (plan->max_body && !media_type_ok(hit.route, req)) {
+    } else if (route_max_body(hit.route) && !media_type_ok(hit.route, req)) {
         plan_refusal(plan, CODE_UNSUPPORTED_MEDIA_TYPE);
     }
 }
 
-static void on_request(void *arg, struct net_req *req)
+static void submit(struct exchange *x, void (*run)(void *exchange))
 {
-    struct http_server *s = arg;
-    struct exchange *x = exchange_new(s, req);
     const enum lane lane = x->req.route->lane;
+    if (lane == LANE_LOOP) {
+        run(x);
+    } else if (!pool_submit(x->req.server->lanes[lane], run, x)) {
+        exchange_finish(
+            x, cx_fail(&x->req.cx, CODE_OVERLOADED, "the lane %s is full", lane_name(lane)));
+    }
+}
+
+static void begin(struct http_server *s, struct net_req *req, void (*run)(void *exchange))
+{
+    struct exchange *x = exchange_new(s, req);
     const enum err e = x->req.route->who == WHO_PUBLIC ? limit_address(x) : ERR_OK;
     if (e) {
         exchange_finish(x, e);
-    } else if (lane == LANE_LOOP) {
-        exchange_run(x);
-    } else if (!pool_submit(s->lanes[lane], exchange_run, x)) {
-        exchange_finish(
-            x, cx_fail(&x->req.cx, CODE_OVERLOADED, "the lane %s is full", lane_name(lane)));
+    } else {
+        submit(x, run);
+    }
+}
+
+static void on_admit(void *arg, struct net_req *req)
+{
+    begin(arg, req, exchange_admit);
+}
+
+static void on_drop(void *arg, struct net_req *req)
+{
+    (void)arg;
+    exchange_drop(net_req_user(req));
+}
+
+static void on_request(void *arg, struct net_req *req)
+{
+    struct exchange *parked = net_req_user(req);
+    if (parked) {
+        exchange_resume(parked, req);
+        submit(parked, exchange_run);
+    } else {
+        begin(arg, req, exchange_run);
     }
 }
 
@@ -211,7 +239,7 @@ static int connections(void)
     return (int)min_i64(room, conf.http_max_connections);
 }
 
-static struct net_limits net_limits(void)
+static struct net_limits net_limits(struct spool *spool)
 {
     return (struct net_limits){
         .loops = loops(),
@@ -226,6 +254,7 @@ static struct net_limits net_limits(void)
         .write_min_rate = conf.http_write_min_rate,
         .write_timeout_us = conf.http_write_timeout_ms * MS_US,
         .output_high_water = (size_t)conf.http_output_high_water,
+        .body = {.spool = spool, .max_memory = (size_t)conf.http_body_memory},
     };
 }
 
@@ -245,10 +274,15 @@ enum err http_server_new(const struct http_config *config, struct http_server **
     s->rates = rate_store_memory((size_t)conf.rate_max_keys);
     s->streams = places_new(conf.streams_max, conf.streams_per_tenant);
     make_lanes(s);
-    const struct net_limits limits = net_limits();
+    if (config->spool) {
+        TRY(spool_open(config->spool, (uint64_t)conf.http_spool_max, &s->spool, why));
+    }
+    const struct net_limits limits = net_limits(s->spool);
     const struct net_callbacks callbacks = {
         .arg = s,
         .on_head = on_head,
+        .on_admit = on_admit,
+        .on_drop = on_drop,
         .on_request = on_request,
         .on_refusal = on_refusal,
         .uncounted = is_proxy,
@@ -344,6 +378,7 @@ void http_server_free(struct http_server **server)
     }
     end_lanes(s);
     net_server_free(&s->net);
+    spool_close(&s->spool);
     rate_store_free(&s->rates);
     places_free(&s->streams);
     router_free(&s->router);

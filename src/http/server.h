@@ -2,8 +2,15 @@
  * http/.
  *
  * An exchange is made on the loop when the request is whole, runs on one worker of its row's lane,
- * and is freed by whoever sends its answer. It is in the server's list from its making to its end,
- * so that work which a stopping lane drops is still answered. */
+ * and is freed by whoever sends its answer. Before a large body it is made when the head is whole:
+ * a worker finds out who is asking, and refuses, or parks the exchange with the loop (admitted)
+ * until the body has come; then a worker goes on behind that step.
+ *
+ * Invariants:
+ * 1. It is in the server's list while it waits for a worker or has one, so that work which a
+ * stopping lane drops is still answered; a parked one is not, and ends by on_drop or goes on by
+ * on_request.
+ * 2. Who is asking, and what its budgets say, is found out once. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -13,6 +20,7 @@
 #include "http/places.h"
 #include "http/rate.h"
 #include "http/static.h"
+#include "net/spool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,6 +45,7 @@ struct http_server {
     struct router *router;
     struct net_server *net;
     struct pool *lanes[LANE_POOLS];
+    struct spool *spool;
     struct rate_store *rates;
     struct places *streams;                 /* by tenant */
     struct cidr_list proxies;               /* whose word on a client's address counts */
@@ -62,6 +71,7 @@ struct exchange {
     struct exchange *next;
     int64_t began_us; /* monotonic: the request was whole */
     bool head_only;
+    bool admitted; /* the steps before the body are done */
     bool reached_handler;
     char *target; /* what route_hit points into */
     char *scopes;
@@ -71,6 +81,7 @@ struct exchange {
     const char *content_type;
     struct buf out;
     struct str lasting; /* instead of out, when not empty */
+    struct extent file; /* instead of out, when in_file; owns its descriptor */
     struct net_header headers[MAX_HEADERS];
     size_t header_count;
     bool has_verdict;
@@ -92,6 +103,15 @@ static inline struct exchange *exchange_of(struct req *r)
 
 /* Made on the loop; takes the request. */
 struct exchange *exchange_new(struct http_server *s, struct net_req *net);
+
+/* The loop has read the body of a parked one; the request is the floor's again. On the loop. */
+void exchange_resume(struct exchange *x, struct net_req *net);
+
+/* Frees a parked one whose request has ended. On the loop. */
+void exchange_drop(struct exchange *x);
+
+/* Everything before the body, then parks; on a worker. */
+void exchange_admit(void *exchange);
 
 /* Answers (with the failure e, unless it is ERR_OK), logs, counts and frees. Any thread. */
 void exchange_finish(struct exchange *x, enum err e);
@@ -127,6 +147,9 @@ void limit_headers(struct exchange *x);
 /* Whether the media type of the request is one that the row takes. Head only. */
 bool media_type_ok(const struct route *r, const struct net_req *net);
 
+/* Largest body that the row takes of the request's media type. Head only. */
+size_t max_body_of(const struct route *r, const struct net_req *net);
+
 /* Whether the head announces a body. */
 bool announces_body(const struct net_req *net);
 
@@ -148,6 +171,9 @@ void reply_error(struct exchange *x, enum err e);
 
 /* Sends what is kept back. */
 void reply_send(struct exchange *x);
+
+/* Drops a file that is kept back. */
+void reply_close_file(struct exchange *x);
 
 /* Forgets what the handler answered, before it is run again. */
 void reply_reset(struct exchange *x);

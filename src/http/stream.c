@@ -90,7 +90,7 @@ static void leave(void *arg)
 static void forget_request(struct exchange *x)
 {
     x->req.cx.cancel = NULL;
-    x->req.raw_body = STR("");
+    x->req.raw_body = (struct extent){};
     x->req.parts = NULL;
     x->req.part_count = 0;
 }

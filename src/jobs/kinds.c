@@ -62,7 +62,7 @@ const struct job_kind job_kinds[] = {
     {.name = "document.process",
      .run = run_process,
      .dead = dead_process,
-     .timeout_us = 10 * MINUTE_US},
-    {.name = "document.purge", .run = run_purge, .timeout_us = 10 * MINUTE_US},
+     .timeout_us = HOUR_US},
+    {.name = "document.purge", .run = run_purge, .timeout_us = HOUR_US},
     {},
 };

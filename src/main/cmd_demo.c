@@ -49,7 +49,7 @@ static enum err add_document(struct cx *cx, struct blob_store *blobs, const stru
     const struct document_in in = {
         .name = str_of(f->path),
         .mime_type = STR("text/markdown"),
-        .bytes = {(const char *)f->bytes, f->size},
+        .bytes = extent_of((struct str){(const char *)f->bytes, f->size}),
     };
     struct document_upload up;
     struct document d;

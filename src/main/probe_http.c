@@ -74,7 +74,7 @@ static void add_body(struct buf *out, const struct http1 *h)
 {
     jw_member_i64(out, "bodyBytes", (int64_t)h->body.n);
     if (h->body.n) {
-        jw_member_str(out, "body", str_sub(buf_view(&h->body), 0, PROBE_PREVIEW));
+        jw_member_str(out, "body", str_sub(body_extent(&h->body).bytes, 0, PROBE_PREVIEW));
     }
 }
 
@@ -82,7 +82,7 @@ static void add_body(struct buf *out, const struct http1 *h)
 static struct refusal take_body(struct http1 *h, struct str rest, size_t *ret_used)
 {
     *ret_used = 0;
-    struct refusal bad = http1_allow(h, (size_t)conf.http_max_body);
+    struct refusal bad = http1_allow(h, &(struct body_rules){}, (uint64_t)conf.http_max_body);
     if (!bad.status && !h->complete && rest.n) {
         bad = http1_feed(h, rest, ret_used);
     }
@@ -193,7 +193,9 @@ static enum err probe_multipart(struct probe *p)
 {
     struct part *parts = NULL;
     size_t count = 0;
-    TRY(multipart_parse(&p->cx, probe_option(p, PROBE_CONTENT_TYPE), p->input, &parts, &count));
+    const struct extent body = extent_of(p->input);
+    TRY(multipart_parse(&p->cx, probe_option(p, PROBE_CONTENT_TYPE), &body, EXTENT_WINDOW, &parts,
+                        &count));
     probe_list(p, "parts", count, add_part, parts);
     return ERR_OK;
 }

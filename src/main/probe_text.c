@@ -63,7 +63,8 @@ static enum err probe_html(struct probe *p)
 static enum err type_of(struct probe *p, struct str *ret_mime)
 {
     const struct str name = p->options[PROBE_NAME] ? probe_option(p, PROBE_NAME) : p->filename;
-    return extract_type(&p->cx, name, probe_option(p, PROBE_CONTENT_TYPE), p->input, ret_mime);
+    const struct extent bytes = extent_of(p->input);
+    return extract_type(&p->cx, name, probe_option(p, PROBE_CONTENT_TYPE), &bytes, ret_mime);
 }
 
 static enum err probe_extract(struct probe *p)
@@ -93,7 +94,7 @@ static enum err probe_chunks(struct probe *p)
     size_t count = 0;
     TRY(type_of(p, &mime));
     TRY(read_document(p, mime, &ex));
-    chunk_text(p->cx.arena, &ex, (size_t)conf.chunk_chars, &spans, &count);
+    chunk_text(p->cx.arena, &ex, (size_t)conf.chunk_chars, &(struct chunk_path){}, &spans, &count);
     const struct places v = {.text = ex.text, .chunks = spans};
     probe_list(p, "chunks", count, add_chunk, &v);
     return ERR_OK;

@@ -241,11 +241,13 @@ static enum exit_code start_http(struct runtime *rt, const char *listen)
     SCOPED(arena_free) struct arena *a = arena_new();
     SCOPED(buf_fini) struct buf why = buf_make(4 * KB);
     const struct str admin = data_path(a, "admin.sock");
+    const struct str spool = data_path(a, "spool");
     struct http_config config = {
         .routes = runtime_routes(),
         .db = rt->app.db,
         .listen = listen,
         .admin_socket = admin.p,
+        .spool = spool.p,
         .tls = certificate_tls(rt->certificate),
         .authenticate = auth_principal,
         .user = &rt->app,

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "net/loop.h"
 
+#include <unistd.h>
+
 enum { USUAL_HEAD = 1000 }; /* bytes that most heads fit into */
 
 static const struct {
@@ -122,7 +124,7 @@ static struct buf head_of(int status, const struct net_header *headers, size_t c
 }
 
 static void hand_over(struct net_req **r, enum post_kind kind, struct buf *head,
-                      struct net_bytes *body, const struct net_stream_ops *ops)
+                      struct net_bytes *body, struct extent file, const struct net_stream_ops *ops)
 {
     struct net_req *req = TAKE(*r);
     must(!head->full);
@@ -132,6 +134,7 @@ static void hand_over(struct net_req **r, enum post_kind kind, struct buf *head,
         .ref = req->ref,
         .head = net_bytes_take(head),
         .bytes = body,
+        .file = file,
         .ops = ops ? *ops : (struct net_stream_ops){},
     };
     loop_post(req->loop, &req->post);
@@ -150,7 +153,20 @@ void net_reply(struct net_req **r, int status, const struct net_header *headers,
         net_bytes_unref(body);
         body = NULL;
     }
-    hand_over(r, POST_REPLY, &b, body, NULL);
+    hand_over(r, POST_REPLY, &b, body, (struct extent){}, NULL);
+}
+
+void net_reply_file(struct net_req **r, int status, const struct net_header *headers, size_t count,
+                    struct extent take)
+{
+    must(take.in_file && answer_has_body(status));
+    struct buf b = head_of(status, headers, count);
+    buf_fmt(&b, "Content-Length: %" PRIu64 "\r\n", take.n);
+    if (take.n == 0 || str_is((*r)->method, "HEAD")) {
+        (void)close(take.fd);
+        take = (struct extent){};
+    }
+    hand_over(r, POST_REPLY, &b, NULL, take, NULL);
 }
 
 struct net_ref net_stream_open(struct net_req **r, struct net_server *s, int status,
@@ -160,7 +176,7 @@ struct net_ref net_stream_open(struct net_req **r, struct net_server *s, int sta
     const struct net_ref ref = (*r)->ref;
     must((*r)->loop->server == s && answer_has_body(status));
     struct buf b = head_of(status, headers, count);
-    hand_over(r, POST_OPEN, &b, NULL, ops);
+    hand_over(r, POST_OPEN, &b, NULL, (struct extent){}, ops);
     return ref;
 }
 

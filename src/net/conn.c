@@ -2,6 +2,9 @@
  *
  *   IDLE   → HEAD    first byte of a request              [conn_take]
  *   HEAD   → BODY    head accepted, a body is to come     [conn_take]
+ *   HEAD   → ADMIT   the same, but the floor above is asked about the body  [conn_take]
+ *   ADMIT  → BODY    net_admit                            [conn_admitted]
+ *   ADMIT  → ANSWER  net_reply: refused, the body is not read  [reply]
  *   HEAD, BODY → BUSY    the message is whole             [conn_take]
  *   BUSY   → ANSWER  net_reply                            [reply]
  *   BUSY   → STREAM  net_stream_open                      [open_stream]
@@ -12,7 +15,7 @@
  *   any    → DEAD                                         [conn_close]
  *
  * Invariants:
- * 1. req is not NULL exactly in BODY (ours) and BUSY (out; only request_gone may touch it).
+ * 1. req is not NULL exactly in BODY (ours), ADMIT and BUSY (out; only request_gone may touch it).
  * 2. The slot's generation changes when a request's answer or stream is complete, and when the
  *    connection dies; so a reference names one request, never the next one of the connection.
  * 3. Nothing is sent but from conn_flush, once a round; no callback of the floor above runs inside
@@ -37,6 +40,8 @@ static void arm(struct conn *c)
     uint32_t want = 0;
     if (conn_reads(c)) {
         want = EPOLLIN | EPOLLRDHUP;
+    } else if (c->state == CONN_ADMIT) {
+        want = 0; /* a FIN that is seen now may stand behind the body, and says nothing */
     } else if (!c->half_closed) {
         want = EPOLLRDHUP | (c->muted ? 0u : EPOLLIN);
     }
@@ -113,7 +118,7 @@ void conn_close(struct conn *c)
     loop_bury(c->loop, c);
     if (was == CONN_BODY) {
         request_free(TAKE(c->req));
-    } else if (was == CONN_BUSY) {
+    } else if (was == CONN_ADMIT || was == CONN_BUSY) {
         request_gone(TAKE(c->req));
     } else if (was == CONN_STREAM) {
         end_callbacks(c);
@@ -155,8 +160,13 @@ static bool is_wanted(const struct conn *c)
 static void reply(struct conn *c, struct post *p)
 {
     struct net_req *req = p->req;
-    c->closing = !req->http1.keep_alive || c->loop->draining || is_wanted(c);
+    const bool whole = req->http1.complete; /* else nobody knows where the next one begins */
+    c->closing = !whole || !req->http1.keep_alive || c->loop->draining || is_wanted(c);
+    c->linger = !whole;
     conn_answer(c, p->head, p->bytes, req->minor);
+    if (p->file.in_file) {
+        output_add_file(&c->out, p->file);
+    }
     request_free(req);
 }
 
@@ -205,8 +215,12 @@ static void open_stream(struct conn *c, struct post *p)
 void conn_post(struct conn *c, struct post *p)
 {
     switch (p->kind) {
+    case POST_ADMIT:
+        must(c->state == CONN_ADMIT && c->req == p->req);
+        conn_admitted(c);
+        break;
     case POST_REPLY:
-        must(c->state == CONN_BUSY && c->req == p->req);
+        must((c->state == CONN_BUSY || c->state == CONN_ADMIT) && c->req == p->req);
         reply(c, p);
         break;
     case POST_OPEN:

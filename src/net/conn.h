@@ -15,6 +15,7 @@ struct tls_session;
 enum conn_state {
     CONN_IDLE,   /* no byte of the next request has come */
     CONN_HEAD,   /* a part of a head has come */
+    CONN_ADMIT,  /* the request is out with the floor above: is its body to be read? */
     CONN_BODY,   /* the head is accepted, its body is coming */
     CONN_BUSY,   /* the request is out with the floor above */
     CONN_ANSWER, /* its whole answer is queued */
@@ -53,7 +54,8 @@ struct conn {
     size_t dropped;          /* CONN_LINGER: bytes */
     struct buf in;           /* read but not yet parsed */
     size_t scanned;          /* of in: where the search for the head's end goes on */
-    struct net_req *req; /* CONN_BODY: ours; CONN_BUSY: out, may only be told that we are gone */
+    struct net_req *req; /* CONN_BODY: ours; CONN_ADMIT, CONN_BUSY: out, may only be told that we
+                            are gone */
     struct output out;
     struct net_stream_ops stream;
     struct conn *prev; /* in the list of all of the loop */

@@ -33,19 +33,51 @@ static void dispatch(struct conn *c)
     c->state = CONN_BUSY;
     set_timer(c, TIMER_NONE);
     c->loop->requests_out++;
+    c->req->parked = false;
     s->callbacks.on_request(s->callbacks.arg, c->req);
 }
 
-static void await_body(struct conn *c, bool expect_continue, bool body_began)
+/* What is full now may have room again in a moment. */
+static int retry_after_s(struct refusal r)
+{
+    return r.status == 503 ? 1 : 0;
+}
+
+static void await_body(struct conn *c, bool body_began)
 {
     const struct net_limits *limits = &c->loop->server->limits;
     c->state = CONN_BODY;
     pace_begin(&c->pace, c->loop->now_us, min_i64(limits->body_grace_us, limits->body_timeout_us));
     set_timer(c, TIMER_BODY);
-    if (expect_continue && !body_began) {
+    if (c->req->expects_continue && !body_began) {
         output_add(&c->out, NULL, STR("HTTP/1.1 100 Continue\r\n\r\n"));
         loop_dirty(c->loop, c);
     }
+}
+
+/* Whether a body is worth a question before it is read. Others cost less than the question. */
+static bool is_asked_about(const struct net_req *req)
+{
+    const struct net_server *s = req->loop->server;
+    return s->callbacks.on_admit && (req->expects_continue || req->http1.chunked ||
+                                     req->http1.left > s->limits.body.max_memory);
+}
+
+static void ask(struct conn *c)
+{
+    const struct net_server *s = c->loop->server;
+    c->state = CONN_ADMIT;
+    set_timer(c, TIMER_NONE);
+    c->loop->requests_out++;
+    s->callbacks.on_admit(s->callbacks.arg, c->req);
+}
+
+void conn_admitted(struct conn *c)
+{
+    c->muted = false;
+    await_body(c, c->in.n > 0);
+    loop_dirty(c->loop, c); /* epoll must know that we read again */
+    conn_take(c, STR(""));
 }
 
 /* A checked head: asks the floor above, then waits for the body or hands over. */
@@ -61,13 +93,15 @@ static void accept_head(struct conn *c, struct net_req *req, bool body_began)
         conn_refuse(c, r, plan.retry_after_s, req);
         return;
     }
-    const struct refusal bad = http1_allow(&req->http1, plan.max_body);
+    const struct refusal bad = http1_allow(&req->http1, &s->limits.body, plan.max_body);
     if (bad.status) {
-        conn_refuse(c, bad, 0, req);
+        conn_refuse(c, bad, retry_after_s(bad), req);
     } else if (req->http1.complete) {
         dispatch(c);
+    } else if (is_asked_about(req)) {
+        ask(c);
     } else {
-        await_body(c, c->loop->head.expect_continue && req->minor == 1, body_began);
+        await_body(c, body_began);
     }
 }
 
@@ -133,7 +167,7 @@ static size_t take_body(struct conn *c, struct str bytes)
     const struct refusal bad = http1_feed(&c->req->http1, bytes, &used);
     pace_moved(&c->pace, c->loop->now_us, used, limits->body_min_rate, limits->body_timeout_us);
     if (bad.status) {
-        conn_refuse(c, bad, 0, c->req);
+        conn_refuse(c, bad, retry_after_s(bad), c->req);
     } else if (c->req->http1.complete) {
         dispatch(c);
     }

@@ -22,4 +22,7 @@ void conn_read(struct conn *c);
  * is answered. */
 void conn_take(struct conn *c, struct str part);
 
+/* The floor above wants the body of the current request: reads on. */
+void conn_admitted(struct conn *c);
+
 #endif

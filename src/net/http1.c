@@ -12,8 +12,8 @@ static int on_headers_complete(llhttp_t *parser)
 static int on_body(llhttp_t *parser, const char *at, size_t n)
 {
     struct http1 *h = container_of(parser, struct http1, parser);
-    buf_add(&h->body, at, n);
-    return h->body.full ? HPE_USER : 0;
+    body_add(&h->body, at, n);
+    return h->body.fault ? HPE_USER : 0;
 }
 
 static int on_message_complete(llhttp_t *parser)
@@ -28,17 +28,28 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_complete,
 };
 
-static struct refusal too_large(void)
+static struct refusal refusal_of(enum body_fault fault)
 {
-    return (struct refusal){413, CODE_PAYLOAD_TOO_LARGE, "The body is larger than allowed here."};
+    switch (fault) {
+    case BODY_OK:
+        break;
+    case BODY_TOO_LARGE:
+        return (struct refusal){413, CODE_PAYLOAD_TOO_LARGE,
+                                "The body is larger than allowed here."};
+    case BODY_NO_ROOM:
+        return (struct refusal){503, CODE_OVERLOADED, "There is no room for so large a body now."};
+    case BODY_BROKEN:
+        return (struct refusal){503, CODE_DATABASE_ERROR, "The body could not be stored."};
+    }
+    return REFUSAL_NONE;
 }
 
 /* Feeds bytes that our own check says belong to the message, whose end it expects or not. */
 static struct refusal run(struct http1 *h, struct str bytes, bool ends)
 {
     const llhttp_errno_t e = llhttp_execute(&h->parser, bytes.p, bytes.n);
-    if (h->body.full) {
-        return too_large();
+    if (h->body.fault) {
+        return refusal_of(h->body.fault);
     }
     const bool whole = ends ? e == HPE_PAUSED && h->complete &&
                                   llhttp_get_error_pos(&h->parser) == bytes.p + bytes.n
@@ -62,10 +73,11 @@ struct refusal http1_begin(struct http1 *h, struct str whole, const struct head 
     return bad;
 }
 
-struct refusal http1_allow(struct http1 *h, size_t max_body)
+struct refusal http1_allow(struct http1 *h, const struct body_rules *rules, uint64_t max_body)
 {
-    h->body = buf_make(max_body);
-    return h->left > max_body ? too_large() : REFUSAL_NONE;
+    body_init(&h->body, rules, max_body);
+    body_expect(&h->body, h->left);
+    return refusal_of(h->body.fault);
 }
 
 struct refusal http1_feed(struct http1 *h, struct str part, size_t *ret_used)
@@ -84,5 +96,5 @@ struct refusal http1_feed(struct http1 *h, struct str part, size_t *ret_used)
 
 void http1_fini(struct http1 *h)
 {
-    buf_fini(&h->body);
+    body_fini(&h->body);
 }

@@ -4,6 +4,7 @@
 #ifndef NET_HTTP1_H
 #define NET_HTTP1_H
 
+#include "net/body.h"
 #include "net/chunk.h"
 #include "net/head.h"
 
@@ -12,7 +13,7 @@
 struct http1 {
     llhttp_t parser;
     struct chunk chunk;
-    struct buf body; /* decoded; its max is the bound */
+    struct body body; /* decoded */
     uint64_t left;   /* of a body with Content-Length */
     bool chunked;
     bool keep_alive; /* what the client asked for */
@@ -22,8 +23,9 @@ struct http1 {
 /* Begins with a head that head_check passed. The body's bound is 0 until http1_allow. */
 struct refusal http1_begin(struct http1 *h, struct str whole, const struct head *head);
 
-/* Sets the bound of the body; 413 when the announced length is already over it. */
-struct refusal http1_allow(struct http1 *h, size_t max_body);
+/* Sets the bound of the body, and where it goes; 413 when the announced length is already over the
+ * bound, 503 when there is no room for it. */
+struct refusal http1_allow(struct http1 *h, const struct body_rules *rules, uint64_t max_body);
 
 /* Takes what belongs to the body out of part; *ret_used says how much that was. */
 struct refusal http1_feed(struct http1 *h, struct str part, size_t *ret_used);

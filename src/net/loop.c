@@ -102,6 +102,9 @@ static void drop_post(struct post *p)
 {
     net_bytes_unref(p->head);
     net_bytes_unref(p->bytes);
+    if (p->file.in_file) {
+        (void)close(p->file.fd);
+    }
     if (p->kind == POST_OPEN && p->ops.on_close) {
         p->ops.on_close(p->ops.arg);
     }

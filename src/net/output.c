@@ -7,16 +7,21 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum {
     SIZE_LINE = 20, /* sixteen digits of a chunk's size, CRLF, NUL */
     PARTS_EACH_SEND = 32,
+    FILE_PIECE = 64 * 1024,
+    PIECES_A_TURN = 16, /* of a file, before others are served */
 };
 
 struct output_part {
     struct output_part *next;
     struct net_bytes *bytes;
     struct str tail;
+    struct extent file; /* what of it is still to be read; bytes are the piece before it */
+    int fd;             /* of the file, ours; -1: none */
     size_t done; /* bytes of this part that were sent */
     uint8_t head_n;
     char head[SIZE_LINE];
@@ -32,6 +37,7 @@ static struct output_part *append(struct output *o, struct net_bytes *bytes, str
     struct output_part *p = mem_new(struct output_part);
     p->bytes = bytes;
     p->tail = tail;
+    p->fd = -1;
     if (o->last) {
         o->last->next = p;
     } else {
@@ -60,9 +66,44 @@ void output_add_chunk(struct output *o, struct net_bytes *bytes)
     count(o, p);
 }
 
+void output_add_file(struct output *o, struct extent take)
+{
+    struct output_part *p = append(o, NULL, STR(""));
+    p->file = take;
+    p->fd = take.fd;
+}
+
+/* Reads the next piece of the file that stands first. */
+static bool load_piece(struct output *o)
+{
+    struct output_part *p = o->first;
+    const size_t n = p->file.n < FILE_PIECE ? (size_t)p->file.n : FILE_PIECE;
+    SCOPED(buf_fini) struct buf b = buf_make(n);
+    if (!extent_read(&p->file, 0, buf_room(&b, n), n)) {
+        return false;
+    }
+    buf_wrote(&b, n);
+    net_bytes_unref(p->bytes);
+    p->bytes = net_bytes_take(&b);
+    p->done = 0;
+    p->file = extent_sub(p->file, n, UINT64_MAX);
+    o->unsent += n;
+    o->queued += n;
+    return true;
+}
+
+static bool must_load(const struct output *o)
+{
+    const struct output_part *p = o->first;
+    return p->file.n && p->done == part_size(p);
+}
+
 static void drop_first(struct output *o)
 {
     struct output_part *p = o->first;
+    if (p->fd >= 0) {
+        (void)close(p->fd);
+    }
     o->first = p->next;
     if (!o->first) {
         o->last = NULL;
@@ -91,6 +132,9 @@ static int gather(const struct output *o, struct iovec *iov)
         add_iov(iov, &n, (struct str){p->head, p->head_n}, &skip);
         add_iov(iov, &n, p->bytes ? net_bytes_view(p->bytes) : STR(""), &skip);
         add_iov(iov, &n, p->tail, &skip);
+        if (p->file.n) {
+            break; /* the rest of it stands before what follows */
+        }
         parts++;
     }
     return n;
@@ -101,7 +145,7 @@ static void sent(struct output *o, size_t n)
     o->unsent -= n;
     while (o->first) {
         const size_t left = part_size(o->first) - o->first->done;
-        if (left > n) {
+        if (left > n || o->first->file.n) {
             o->first->done += n;
             return;
         }
@@ -122,7 +166,16 @@ static ssize_t put(int fd, struct tls_session *tls, struct iovec *iov, int n)
 enum output_result output_flush(struct output *o, int fd, struct tls_session *tls)
 {
     struct iovec iov[3 * PARTS_EACH_SEND];
+    int pieces = 0;
     while (o->first) {
+        if (must_load(o)) {
+            if (pieces++ == PIECES_A_TURN) {
+                return OUTPUT_WAIT;
+            }
+            if (!load_piece(o)) {
+                return OUTPUT_GONE;
+            }
+        }
         const ssize_t n = put(fd, tls, iov, gather(o, iov));
         if (n < 0 && errno == EINTR) {
             continue;

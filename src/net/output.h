@@ -3,6 +3,7 @@
 #ifndef NET_OUTPUT_H
 #define NET_OUTPUT_H
 
+#include "base/extent.h"
 #include "net/bytes.h"
 
 struct output_part;
@@ -11,7 +12,7 @@ struct tls_session;
 struct output {
     struct output_part *first;
     struct output_part *last;
-    size_t unsent;   /* bytes */
+    size_t unsent;   /* bytes in memory */
     uint64_t queued; /* bytes, ever */
 };
 
@@ -21,10 +22,14 @@ void output_add(struct output *o, struct net_bytes *bytes, struct str tail);
 /* Adds bytes (consumed, not empty) as one chunk of a chunked answer. */
 void output_add_chunk(struct output *o, struct net_bytes *bytes);
 
+/* Adds a file's bytes, and takes its descriptor. They are read a piece at a time, when what stands
+ * before them is sent. Not empty. */
+void output_add_file(struct output *o, struct extent take);
+
 enum output_result {
     OUTPUT_DONE, /* nothing is left */
-    OUTPUT_WAIT, /* the socket takes no more now */
-    OUTPUT_GONE, /* the other side is gone */
+    OUTPUT_WAIT, /* the socket takes no more now, or others are to have their turn */
+    OUTPUT_GONE, /* the other side is gone, or a file cannot be read */
 };
 
 /* Sends what the socket takes, over TLS unless that is NULL; never blocks, never raises SIGPIPE. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/loop.h"
 
 static char *bytes_of(struct net_req *r)
 {
@@ -24,6 +25,7 @@ struct net_req *request_new(const struct conn *c, struct str whole, const struct
     r->ref = loop_ref(c);
     r->header_count = head->count;
     r->minor = head->minor;
+    r->expects_continue = head->expect_continue && head->minor == 1;
     r->started_us = clock_mono_us();
     memcpy(r->peer, c->caller.text, sizeof(r->peer));
     char *copy = bytes_of(r);
@@ -39,6 +41,10 @@ struct net_req *request_new(const struct conn *c, struct str whole, const struct
 
 void request_free(struct net_req *r)
 {
+    if (r->parked) {
+        const struct net_callbacks *call = &r->loop->server->callbacks;
+        call->on_drop(call->arg, r);
+    }
     struct cancel *c = atomic_load(&r->cancel);
     cancel_free(&c);
     http1_fini(&r->http1);
@@ -101,9 +107,9 @@ size_t net_req_header_count(const struct net_req *r, const char *name)
     return n;
 }
 
-struct str net_req_body(const struct net_req *r)
+struct extent net_req_body(const struct net_req *r)
 {
-    return buf_view(&r->http1.body);
+    return body_extent(&r->http1.body);
 }
 
 bool net_req_is_local(const struct net_req *r)
@@ -129,4 +135,13 @@ void net_req_set_user(struct net_req *r, void *user)
 void *net_req_user(const struct net_req *r)
 {
     return r->user;
+}
+
+/* Once the message is under way the request is the loop's: it may be gone already. */
+void net_admit(struct net_req **r)
+{
+    struct net_req *req = TAKE(*r);
+    req->parked = true;
+    req->post = (struct post){.kind = POST_ADMIT, .req = req, .ref = req->ref};
+    loop_post(req->loop, &req->post);
 }

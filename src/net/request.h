@@ -10,6 +10,7 @@
 struct conn;
 
 enum post_kind {
+    POST_ADMIT,  /* a request may have its body */
     POST_REPLY,  /* a request's whole answer */
     POST_OPEN,   /* a request's answer becomes a stream */
     POST_CHUNK,  /* one chunk of a stream */
@@ -20,16 +21,22 @@ enum post_kind {
 struct post {
     struct post *next;
     enum post_kind kind;
-    struct net_req *req;    /* POST_REPLY, POST_OPEN: owns it */
+    struct net_req *req;    /* POST_ADMIT, POST_REPLY, POST_OPEN: owns it */
     struct net_ref ref;     /* whom it concerns */
     struct net_bytes *head; /* status line and headers, without those that the loop adds */
     struct net_bytes *bytes;
+    struct extent file; /* behind bytes; owns its descriptor */
     struct net_stream_ops ops;
 };
 
 /* Life: made by the loop when a head is whole; handed to the floor above when the message is whole;
  * comes back through its post and is freed by the loop. So the loop may touch gone and cancel for
- * as long as its connection lives, whoever holds the request. */
+ * as long as its connection lives, whoever holds the request.
+ *
+ * With a body that is worth a question, it goes out and comes back once more before that: out by
+ * on_admit when the head is whole, back by net_admit (or answered, and never read). From net_admit
+ * to on_request it is parked: what the floor above hung on it is given back by on_drop if it ends
+ * in that time. */
 struct net_req {
     struct loop *loop; /* of its connection */
     struct net_ref ref;
@@ -37,6 +44,8 @@ struct net_req {
     struct str method;
     struct str target;
     int minor;
+    bool expects_continue; /* the client waits for 100 before it sends the body */
+    bool parked;
     int64_t started_us;
     void *user;
     struct net_header refuse_header; /* of the plan that refused it */

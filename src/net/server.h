@@ -3,8 +3,10 @@
  * A loop is a thread that owns its sockets: accept, strict check of the head, parsing (llhttp),
  * deadlines, keep-alive, pipelining (paused, never recursed), writing, drain. The loops share the
  * listening sockets; a connection belongs to the loop that accepted it for life. The floor above
- * gives three callbacks, which run on any loop; it gets a request only when all of it has arrived,
- * and answers from any thread, exactly once.
+ * gives callbacks, which run on any loop; it gets a request to work on only when all of it has
+ * arrived, and answers from any thread, exactly once. Before a body that is large, of unknown length
+ * or waits for "100 Continue" it is asked whether to read it at all (on_admit), and takes its time
+ * for that.
  *
  * Others hold only a struct net_ref {loop, slot, generation} of a connection; a stale one is a
  * no-op. Source: RFC 9110, RFC 9112, WHATWG server-sent events. */
@@ -13,6 +15,8 @@
 
 #include "base/buf.h"
 #include "base/cx.h"
+#include "base/extent.h"
+#include "net/body.h"
 
 #include <sys/socket.h>
 
@@ -44,6 +48,7 @@ struct net_limits {
     int64_t write_min_rate;   /* bytes a second that a client must take; 0: none */
     int64_t write_timeout_us; /* longest time in which a client takes none of our bytes */
     size_t output_high_water; /* unsent bytes at which a stream's slow reader is closed */
+    struct body_rules body;   /* the spool outlives the server */
 };
 
 struct net_header {
@@ -53,7 +58,7 @@ struct net_header {
 
 /* What the floor above wants done with a request whose head has come. */
 struct net_plan {
-    size_t max_body;   /* more is 413; default 0: no body allowed beyond */
+    uint64_t max_body; /* more is 413; default 0: no body allowed beyond */
     int refuse;        /* a status: answer at once with it, without reading the body (the connection
                           ends then, if there is one); 0: go on */
     enum code code;    /* the code to refuse with */
@@ -83,6 +88,15 @@ struct net_callbacks {
     /* On a loop, must not block: the head is complete and well-formed. method, target, headers
      * can be read. */
     void (*on_head)(void *arg, struct net_req *req, struct net_plan *plan);
+    /* On a loop, must not block: the head of a request whose body is announced as larger than
+     * limits.body.max_memory, or comes in chunks, or waits for "100 Continue". Nothing more is read
+     * until the request, which this takes, is answered (net_reply: the body is not read, and the
+     * connection ends) or given back with net_admit, from any thread. NULL: nobody is asked. */
+    void (*on_admit)(void *arg, struct net_req *req);
+    /* On a loop: a request that was given back with net_admit ends before it is whole, because
+     * the client left, was too slow or sent too much, or the server stops. The request is gone when
+     * this returns; what net_req_set_user has hung on it is the callee's to free. */
+    void (*on_drop)(void *arg, struct net_req *req);
     /* On a loop, must not block: the whole request. Takes the request: it must be answered or
      * streamed once. */
     void (*on_request)(void *arg, struct net_req *req);
@@ -143,7 +157,7 @@ struct str net_req_header(const struct net_req *r,
 size_t net_req_header_count(const struct net_req *r, const char *name);
 /* The n-th one of the name, in the order of their coming; empty text if there are not so many. */
 struct str net_req_header_nth(const struct net_req *r, const char *name, size_t n);
-struct str net_req_body(const struct net_req *r);
+struct extent net_req_body(const struct net_req *r); /* until the request is answered */
 struct str net_req_peer(const struct net_req *r);    /* address without port */
 bool net_req_is_local(const struct net_req *r);      /* came by the Unix socket */
 int64_t net_req_started_us(const struct net_req *r); /* monotonic: end of head */
@@ -155,9 +169,15 @@ int64_t net_req_started_us(const struct net_req *r); /* monotonic: end of head *
 struct cancel *net_req_watch(struct net_req *r);
 
 /* Room for the floor above: one pointer per request, which the server neither reads nor frees. What
- * must be freed is set no earlier than on_request: a request that ends before that is dropped. */
+ * must be freed is set no earlier than on_admit or on_request: a request that ends before that is
+ * dropped without a word. */
 void net_req_set_user(struct net_req *r, void *user);
 void *net_req_user(const struct net_req *r);
+
+/* Says that the body of a request that on_admit gave may be read: "100 Continue" goes out if the
+ * client waits for it, and the request comes again by on_request, or ends by on_drop. Consumes the
+ * request (*r is NULL afterwards). Any thread. */
+void net_admit(struct net_req **r);
 
 /* --- answers: any thread, exactly once, consumes the request (*r is NULL afterwards) --- */
 
@@ -166,6 +186,12 @@ void *net_req_user(const struct net_req *r);
  * consumed. For HEAD, 204 and 304 the body is not sent. */
 void net_reply(struct net_req **r, int status, const struct net_header *headers, size_t count,
                struct net_bytes *body);
+
+/* The same with the bytes of a file, which must be in_file and whose descriptor this takes. They
+ * are read on the loop as the client takes them, so they should be in the page cache; a file that
+ * turns out shorter ends the connection. */
+void net_reply_file(struct net_req **r, int status, const struct net_header *headers, size_t count,
+                    struct extent take);
 
 struct net_stream_ops {
     void *arg;

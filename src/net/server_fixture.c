@@ -46,7 +46,10 @@ static void echo(struct net_req *req)
     buf_char(&b, ' ');
     buf_str(&b, net_req_target(req));
     buf_char(&b, '\n');
-    buf_str(&b, net_req_body(req));
+    const struct extent body = net_req_body(req);
+    char *room = buf_room(&b, (size_t)body.n);
+    must(extent_read(&body, 0, room, (size_t)body.n));
+    buf_wrote(&b, (size_t)body.n);
     const struct net_header type = {STR("Content-Type"), STR("text/plain")};
     net_reply(&req, 200, &type, 1, net_bytes_take(&b));
 }

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!extract(&cx, (struct str){(const char *)data + 1, n - 1}, STR("text/markdown"), &ex)) {
         struct chunk_span *v;
         size_t count;
-        chunk_text(cx.arena, &ex, aim, &v, &count);
+        chunk_text(cx.arena, &ex, aim, &(struct chunk_path){}, &v, &count);
         must(count > 0);
         check_spans(ex.text, aim, v, count);
     }

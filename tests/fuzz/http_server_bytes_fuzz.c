@@ -22,7 +22,8 @@ struct reader {
 static void end_request(struct reader *r)
 {
     must(r->http1.complete);
-    buf_fmt(&r->log, "[%zu:%016" PRIx64 "]", r->http1.body.n, str_hash(buf_view(&r->http1.body)));
+    buf_fmt(&r->log, "[%zu:%016" PRIx64 "]", (size_t)r->http1.body.n,
+            str_hash(body_extent(&r->http1.body).bytes));
     http1_fini(&r->http1);
     r->in_body = false;
 }
@@ -50,7 +51,7 @@ static size_t read_head(struct reader *r, struct str s)
         bad = http1_begin(&r->http1, str_sub(s, 0, size), &head);
     }
     if (!bad.status) {
-        bad = http1_allow(&r->http1, MAX_BODY);
+        bad = http1_allow(&r->http1, &(struct body_rules){}, MAX_BODY);
     }
     if (bad.status) {
         refuse(r, bad);

@@ -3,19 +3,15 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
-enum {
-    LEVELS = 6,
-    SPLIT_LEVEL = 3, /* headings down to this level begin a passage */
-    MAX_PATH = 500,
-};
+enum { SPLIT_LEVEL = 3 }; /* headings down to this level begin a passage */
 
 struct chunker {
     struct arena *arena;
     const struct extracted *ex;
     size_t aim;
-    size_t heading;                             /* the next one */
-    const struct extract_heading *path[LEVELS]; /* by level - 1 */
-    struct buf spans;                           /* struct chunk_span */
+    size_t heading; /* the next one */
+    struct chunk_path *path;
+    struct buf spans; /* struct chunk_span */
 };
 
 static bool is_blank(char c)
@@ -26,14 +22,14 @@ static bool is_blank(char c)
 static struct str path_text(const struct chunker *c)
 {
     SCOPED(buf_fini) struct buf b = buf_make(64 * KB);
-    for (size_t i = 0; i < LEVELS; i++) {
-        const struct extract_heading *h = c->path[i];
-        if (h) {
+    for (size_t i = 0; i < CHUNK_LEVELS; i++) {
+        const char *words = c->path->words[i];
+        if (words[0]) {
             buf_cstr(&b, b.n ? " \xe2\x80\xba " : "");
-            buf_str(&b, utf8_prefix(str_sub(c->ex->text, h->start, h->end - h->start), MAX_PATH));
+            buf_cstr(&b, words);
         }
     }
-    return str_dup(c->arena, utf8_prefix(buf_view(&b), MAX_PATH));
+    return str_dup(c->arena, utf8_prefix(buf_view(&b), CHUNK_PATH));
 }
 
 static void add(struct chunker *c, size_t start, size_t end, struct str heading)
@@ -98,10 +94,13 @@ static void cut_section(struct chunker *c, size_t from, size_t end, struct str h
 static void enter_heading(struct chunker *c, const struct extract_heading *h)
 {
     const size_t level = (size_t)h->level - 1;
-    for (size_t i = level; i < LEVELS; i++) {
-        c->path[i] = NULL;
+    const struct str words =
+        utf8_prefix(str_sub(c->ex->text, h->start, h->end - h->start), CHUNK_PATH);
+    for (size_t i = level; i < CHUNK_LEVELS; i++) {
+        c->path->words[i][0] = '\0';
     }
-    c->path[level] = h;
+    memcpy(c->path->words[level], words.p, words.n);
+    c->path->words[level][words.n] = '\0';
 }
 
 static bool only_blank(struct str s, size_t from, size_t to)
@@ -143,11 +142,12 @@ static size_t section_end(struct chunker *c, size_t from, struct str *ret_headin
     return ex->text.n;
 }
 
-void chunk_text(struct arena *a, const struct extracted *ex, size_t aim, struct chunk_span **ret,
-                size_t *ret_count)
+void chunk_text(struct arena *a, const struct extracted *ex, size_t aim, struct chunk_path *path,
+                struct chunk_span **ret, size_t *ret_count)
 {
     must(aim >= 16);
-    struct chunker c = {.arena = a, .ex = ex, .aim = aim, .spans = buf_make(SIZE_MAX / 2)};
+    struct chunker c = {
+        .arena = a, .ex = ex, .aim = aim, .path = path, .spans = buf_make(SIZE_MAX / 2)};
     for (size_t from = 0; from < ex->text.n;) {
         struct str heading = {};
         const size_t end = section_end(&c, from, &heading);

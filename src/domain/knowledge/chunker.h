@@ -13,8 +13,20 @@ struct chunk_span {
     struct str heading; /* path of the headings above, "Returns › Refunds"; in the arena */
 };
 
-/* aim: bytes, at least 16. Result in the arena; *ret_count may be 0 for a text of white space. */
-void chunk_text(struct arena *a, const struct extracted *ex, size_t aim, struct chunk_span **ret,
-                size_t *ret_count);
+enum {
+    CHUNK_LEVELS = 6,
+    CHUNK_PATH = 500, /* bytes of a path, and of each heading in it */
+};
+
+/* The headings above the place that has been reached, by level - 1; empty: none. Zeroed: at the
+ * start of a document. */
+struct chunk_path {
+    char words[CHUNK_LEVELS][CHUNK_PATH + 1];
+};
+
+/* Cuts one window of a document, at whose start path stands; afterwards it stands at its end. aim:
+ * bytes, at least 16. Result in the arena; *ret_count may be 0 for a text of white space. */
+void chunk_text(struct arena *a, const struct extracted *ex, size_t aim, struct chunk_path *path,
+                struct chunk_span **ret, size_t *ret_count);
 
 #endif

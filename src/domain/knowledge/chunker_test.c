@@ -52,7 +52,7 @@ static void test_sections(void **state)
         &ex);
     struct chunk_span *v;
     size_t n;
-    chunk_text(cx.arena, &ex, 400, &v, &n);
+    chunk_text(cx.arena, &ex, 400, &(struct chunk_path){}, &v, &n);
     check(&ex, 400, v, n);
     assert_int_equal(n, 3);
     assert_string_equal(v[0].heading.p, "Shop \xe2\x80\xba Returns");
@@ -83,7 +83,7 @@ static void test_cuts(void **state)
         const struct extracted ex = {.text = str_of(rows[i].text)};
         struct chunk_span *v;
         size_t n;
-        chunk_text(a, &ex, 32, &v, &n);
+        chunk_text(a, &ex, 32, &(struct chunk_path){}, &v, &n);
         check(&ex, 32, v, n);
         assert_string_equal(str_dup(a, str_sub(ex.text, v[0].start, v[0].end - v[0].start)).p,
                             rows[i].first);
@@ -116,7 +116,7 @@ static void test_random(void **state)
         struct chunk_span *v;
         size_t n;
         const size_t aim = 16 + (seed >> 40) % 300;
-        chunk_text(cx.arena, &ex, aim, &v, &n);
+        chunk_text(cx.arena, &ex, aim, &(struct chunk_path){}, &v, &n);
         check(&ex, aim, v, n);
         cx_end(&cx);
     }
@@ -129,7 +129,7 @@ static void test_no_text(void **state)
     const struct extracted ex = {.text = STR(" \n ")};
     struct chunk_span *v;
     size_t n = 7;
-    chunk_text(a, &ex, 100, &v, &n);
+    chunk_text(a, &ex, 100, &(struct chunk_path){}, &v, &n);
     assert_int_equal(n, 0);
     arena_free(&a);
 }

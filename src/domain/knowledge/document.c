@@ -33,7 +33,7 @@ static const struct db_stmt select_pieces = DB_TENANT_SQL(
     "SELECT bytes FROM document_texts WHERE tenant_id = $1 AND document_id = $2 AND version = $3 "
     "AND piece BETWEEN $4 AND $5 ORDER BY piece");
 static const struct db_stmt select_file =
-    DB_TENANT_SQL("SELECT v.sha256, v.size, v.mime_type, d.name FROM documents d "
+    DB_TENANT_SQL("SELECT v.sha256, v.mime_type, d.name FROM documents d "
                   "JOIN document_versions v ON v.tenant_id = $1 AND v.document_id = d.id "
                   "AND v.version = d.version "
                   "WHERE d.tenant_id = $1 AND d.id = $2 AND d.deleted_us IS NULL");
@@ -309,14 +309,14 @@ static enum err find_file(struct cx *cx, struct document_id id, struct db_rows *
 }
 
 enum err document_content(struct cx *cx, struct blob_store *blobs, struct document_id id,
-                          struct str *ret, struct str *ret_mime, struct str *ret_name)
+                          struct extent *ret, struct str *ret_mime, struct str *ret_name)
 {
     struct db_rows rows;
     TRY(find_file(cx, id, &rows));
     struct blob_name blob;
     memcpy(blob.sha256, db_text(&rows, 0, 0).p, sizeof(blob.sha256));
-    TRY(blob_get(cx, blobs, blob, (size_t)db_int(&rows, 0, 1), ret));
-    *ret_mime = db_text(&rows, 0, 2);
-    *ret_name = db_text(&rows, 0, 3);
+    TRY(blob_get(cx, blobs, blob, ret));
+    *ret_mime = db_text(&rows, 0, 1);
+    *ret_name = db_text(&rows, 0, 2);
     return ERR_OK;
 }

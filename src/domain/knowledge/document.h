@@ -37,7 +37,7 @@ struct document {
 struct document_in {
     struct str name;      /* 1-255 characters, no path parts, no control signs */
     struct str mime_type; /* declared; empty: by content and name */
-    struct str bytes;
+    struct extent bytes;
     struct str title, source_url, author, category, language,
         tags; /* metadata: a closed set; all optional */
 };
@@ -125,13 +125,15 @@ enum err document_chunks(struct db_tx *tx, struct document_id id, int64_t from, 
 enum err document_text(struct db_tx *tx, struct document_id id, int64_t version, int64_t start,
                        int64_t end, struct str *ret, bool *ret_found);
 
-/* The original bytes of the newest version. No transaction may be open (own, short ones). */
+/* The original bytes of the newest version, as blob_get gives them: the caller closes their
+ * descriptor. No transaction may be open (own, short ones). */
 enum err document_content(struct cx *cx, struct blob_store *blobs, struct document_id id,
-                          struct str *ret, struct str *ret_mime, struct str *ret_name);
+                          struct extent *ret, struct str *ret_mime, struct str *ret_name);
 
 /* The jobs "document.process" and "document.purge": see jobs/worker.h for the contract. Extraction
- * and chunking run without a transaction; chunks are written in small ones into a version that is
- * not current; one makes it current. */
+ * and chunking run window by window, without a transaction; the chunks of each are written in small
+ * ones into a version that is not current; one makes it current. Large documents leave half of the
+ * job threads to other work. */
 enum err document_process(struct cx *cx, struct blob_store *blobs, const struct job *job);
 enum err document_purge(struct cx *cx, struct blob_store *blobs, const struct job *job);
 /* After the last attempt: failed, with the reason. */

@@ -1,4 +1,5 @@
-/* The job "document.process": bytes → text → passages.
+/* The job "document.process": bytes → text → passages, a window of the document at a time: its text
+ * is read, its passages are cut, both are written, and its memory is given back.
  *
  * Invariants:
  * 1. Passages are only ever written into a version that is not current; one transaction makes it
@@ -7,7 +8,9 @@
  * its newest: once a delete or a replacement has committed, no more are written. What is there by
  * then the purge takes, which waits for this job's lane.
  * 3. What an earlier attempt left of the version is removed before writing; two attempts that write
- * at once (one of them lost its lease) collide on (version, position), and the switch counts. */
+ * at once (one of them lost its lease) collide on (version, position), and the switch counts.
+ * 4. Large documents have no more than half of the threads of jobs: one that finds them taken is
+ * put off. So the documents of one tenant do not hold up what others wait for. */
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/metric.h"
@@ -18,7 +21,17 @@
 #include "domain/knowledge/language.h"
 #include "domain/knowledge/posting_cache.h"
 
-enum { PIECES_STEP = 8 }; /* pieces of text that one transaction writes: half a megabyte */
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum {
+    PIECES_STEP = 8,    /* pieces of text that one transaction writes or removes: half a megabyte */
+    LARGE = 4 * 1024 * 1024, /* bytes of a document */
+};
+
+#define PUT_OFF_US SECOND_US
+
+static atomic_int large_running; /* of this process */
 
 static const struct db_stmt begin_processing = DB_TENANT_SQL(
     "UPDATE documents SET status = 'processing', updated_us = $3 WHERE tenant_id = $1 AND id = $2 "
@@ -30,7 +43,9 @@ static const struct db_stmt select_alive =
     DB_TENANT_SQL("SELECT 1 FROM documents WHERE tenant_id = $1 AND id = $2 AND version = $3 "
                   "AND deleted_us IS NULL AND status = 'processing'");
 static const struct db_stmt delete_pieces = DB_TENANT_SQL(
-    "DELETE FROM document_texts WHERE tenant_id = $1 AND document_id = $2 AND version = $3");
+    "DELETE FROM document_texts WHERE tenant_id = $1 AND document_id = $2 AND version = $3 "
+    "AND piece IN (SELECT t.piece FROM document_texts t WHERE t.tenant_id = $1 "
+    "AND t.document_id = $2 AND t.version = $3 ORDER BY t.piece LIMIT $4)");
 static const struct db_stmt insert_piece =
     DB_TENANT_SQL("INSERT INTO document_texts (tenant_id, document_id, version, piece, bytes) "
                   "VALUES ($1, $2, $3, $4, $5)");
@@ -55,10 +70,19 @@ struct process {
     struct document d;
     struct blob_name blob;
     struct str mime_type;
-    struct extracted ex;
+    struct extract_reader reader;
     struct index_version v;
+    struct chunk_path path;
+    int64_t terms; /* of all passages */
+
+    /* the window that is being written */
+    struct extracted ex;
     struct chunk_span *spans;
     size_t count;
+
+    struct buf text; /* what is still to be written of it and those before */
+    size_t written;  /* bytes of that */
+    size_t piece;    /* the next one's number */
 };
 
 static struct document_id document_of(const struct job *job)
@@ -139,32 +163,6 @@ static struct str title_of(const struct process *p)
                    STR_ARG(without_ending(p->d.name)));
 }
 
-/* Without a single term nothing of it could ever be found. */
-static enum err check_terms(struct process *p)
-{
-    SCOPED(buf_fini) struct buf b = buf_make(256);
-    for (size_t i = 0; i < p->count; i++) {
-        const struct chunk_span *s = &p->spans[i];
-        if (terms_index(p->v.terms, str_sub(p->ex.text, s->start, s->end - s->start), &b)) {
-            return ERR_OK;
-        }
-    }
-    return cx_fail(p->cx, CODE_VALIDATION_ERROR, "there are no words in it that could be found");
-}
-
-static enum err read_text(struct process *p, struct blob_store *blobs)
-{
-    struct str bytes;
-    TRY(blob_get(p->cx, blobs, p->blob, (size_t)p->d.size, &bytes));
-    TRY(extract(p->cx, bytes, p->mime_type, &p->ex));
-    p->v = (struct index_version){
-        .document = p->d.id, .version = p->d.version, .title = title_of(p), .text = p->ex.text};
-    TRY(choose_language(p, &p->v.language));
-    chunk_text(p->cx->arena, &p->ex, (size_t)conf.chunk_chars, &p->spans, &p->count);
-    p->v.terms = terms_new(p->v.language);
-    return check_terms(p);
-}
-
 static enum err is_alive(struct db_tx *tx, const struct process *p, bool *ret)
 {
     struct db_rows rows;
@@ -176,6 +174,14 @@ static enum err is_alive(struct db_tx *tx, const struct process *p, bool *ret)
 /* One small transaction of the way; step fills *ret_more. Each has an arena of its own, since a
  * long text makes many. */
 typedef enum err step_fn(struct db_tx *tx, struct process *p, size_t n, bool *ret_more);
+
+/* What went wrong in a part of the work. */
+static enum err pass_on(struct process *p, const struct cx *part, enum err e)
+{
+    p->cx->code = part->code;
+    memcpy(p->cx->detail, part->detail, sizeof(part->detail));
+    return e;
+}
 
 static enum err one_step(struct process *p, step_fn *step, size_t n, bool *ret_more,
                          bool *ret_alive)
@@ -191,17 +197,12 @@ static enum err one_step(struct process *p, step_fn *step, size_t n, bool *ret_m
     }
     db_tx_close(&tx);
     arena_free(&cx.arena);
-    if (e) {
-        p->cx->code = cx.code;
-        memcpy(p->cx->detail, cx.detail, sizeof(cx.detail));
-    }
-    return e;
+    return e ? pass_on(p, &cx, e) : ERR_OK;
 }
 
 static enum err all_steps(struct process *p, step_fn *step, bool *ret_alive)
 {
     bool more = true;
-    *ret_alive = true;
     for (size_t n = 0; more && *ret_alive; n++) {
         TRY(cx_check(p->cx));
         TRY(one_step(p, step, n, &more, ret_alive));
@@ -209,35 +210,56 @@ static enum err all_steps(struct process *p, step_fn *step, bool *ret_alive)
     return ERR_OK;
 }
 
+/* What an earlier attempt left. */
 static enum err clean_step(struct db_tx *tx, struct process *p, size_t n, bool *ret_more)
 {
-    size_t removed;
-    if (n == 0) {
-        TRY(db_exec(tx, &delete_pieces, DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version)), NULL));
-    }
+    (void)n;
+    int64_t pieces = 0;
+    size_t removed = 0;
+    TRY(db_exec(tx, &delete_pieces,
+                DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version), DB_INT(PIECES_STEP)), &pieces));
     TRY(index_remove(tx, p->d.id, p->d.version, &removed));
-    *ret_more = removed > 0;
+    *ret_more = pieces > 0 || removed > 0;
     return ERR_OK;
 }
 
+static enum err write_piece(struct db_tx *tx, struct process *p)
+{
+    const struct str bytes = str_sub(buf_view(&p->text), p->written, TEXT_PIECE);
+    TRY(db_exec(tx, &insert_piece,
+                DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version), DB_INT((int64_t)p->piece),
+                        DB_BLOB(bytes)),
+                NULL));
+    p->written += bytes.n;
+    p->piece++;
+    return ERR_OK;
+}
+
+/* Whole pieces; what is left over is the beginning of the next window's first one. */
 static enum err text_step(struct db_tx *tx, struct process *p, size_t n, bool *ret_more)
 {
-    for (size_t i = n * PIECES_STEP; i < (n + 1) * PIECES_STEP; i++) {
-        const struct str piece = str_sub(p->ex.text, i * TEXT_PIECE, TEXT_PIECE);
-        if (piece.n) {
-            TRY(db_exec(
-                tx, &insert_piece,
-                DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version), DB_INT((int64_t)i), DB_BLOB(piece)),
-                NULL));
-        }
+    (void)n;
+    for (int i = 0; i < PIECES_STEP && p->text.n - p->written >= TEXT_PIECE; i++) {
+        TRY(write_piece(tx, p));
     }
-    *ret_more = (n + 1) * PIECES_STEP * TEXT_PIECE < p->ex.text.n;
+    *ret_more = p->text.n - p->written >= TEXT_PIECE;
     return ERR_OK;
+}
+
+static enum err last_piece_step(struct db_tx *tx, struct process *p, size_t n, bool *ret_more)
+{
+    (void)n;
+    *ret_more = false;
+    return p->text.n > p->written ? write_piece(tx, p) : ERR_OK;
 }
 
 static enum err chunk_step(struct db_tx *tx, struct process *p, size_t n, bool *ret_more)
 {
-    TRY(index_write(tx, &p->v, p->spans, p->count, n * INDEX_STEP));
+    int64_t terms = 0;
+    if (p->count) {
+        TRY(index_write(tx, &p->v, p->spans, p->count, n * INDEX_STEP, &terms));
+    }
+    p->terms += terms;
     *ret_more = (n + 1) * INDEX_STEP < p->count;
     return ERR_OK;
 }
@@ -256,14 +278,14 @@ static enum err switch_over(struct db_tx *tx, struct process *p)
 {
     struct db_rows rows;
     TRY(db_query(tx, &count_chunks, DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version)), &rows));
-    if (db_int(&rows, 0, 0) != (int64_t)p->count) {
+    if (db_int(&rows, 0, 0) != (int64_t)p->v.first) {
         return cx_fail(p->cx, CODE_CONFLICT, "another attempt has written to this version");
     }
     TRY(db_exec(tx, &version_ready,
-                DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version), DB_INT((int64_t)p->ex.text.n)),
+                DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version), DB_INT((int64_t)p->v.text_at)),
                 NULL));
     TRY(db_exec(tx, &make_current,
-                DB_ARGS(DB_ID(p->d.id.v), DB_INT((int64_t)p->count), DB_TEXT(p->v.language),
+                DB_ARGS(DB_ID(p->d.id.v), DB_INT((int64_t)p->v.first), DB_TEXT(p->v.language),
                         DB_INT(p->cx->now_us)),
                 NULL));
     TRY(posting_cache_changed(tx));
@@ -320,36 +342,133 @@ static bool is_final(enum err e)
     return e == ERR_INVALID || e == ERR_TOO_LARGE || e == ERR_NOT_FOUND;
 }
 
-static enum err write_all(struct process *p, bool *ret_alive)
+/* What all passages share, as the first text shows it. */
+static enum err begin_version(struct process *p)
 {
-    TRY(all_steps(p, clean_step, ret_alive));
-    if (*ret_alive) {
-        TRY(all_steps(p, text_step, ret_alive));
-    }
+    p->v = (struct index_version){
+        .document = p->d.id, .version = p->d.version, .title = title_of(p)};
+    TRY(choose_language(p, &p->v.language));
+    p->v.language = str_dup(p->cx->arena, p->v.language);
+    p->v.terms = terms_new(p->v.language);
+    return ERR_OK;
+}
+
+static enum err write_window(struct process *p, bool *ret_alive)
+{
+    buf_drop(&p->text, p->written);
+    p->written = 0;
+    buf_str(&p->text, p->ex.text);
+    p->v.text = p->ex.text;
+    TRY(all_steps(p, text_step, ret_alive));
     if (*ret_alive) {
         TRY(all_steps(p, chunk_step, ret_alive));
     }
-    return *ret_alive ? finish(p, ret_alive) : ERR_OK;
+    p->v.text_at += p->ex.text.n;
+    p->v.first += p->count;
+    return ERR_OK;
 }
 
-static enum err run(struct process *p, struct blob_store *blobs, const char **ret_status)
+static enum err read_window(struct process *p, struct cx *window, bool *ret_alive, bool *ret_more)
 {
-    bool work;
-    TRY(begin(p, &work));
-    if (!work) {
-        *ret_status = "none";
+    const enum err e = extract_next(window, &p->reader, &p->ex, ret_more);
+    if (e) {
+        return pass_on(p, window, e);
+    }
+    if (p->ex.text.n && !p->v.terms) {
+        TRY(begin_version(p));
+    }
+    chunk_text(window->arena, &p->ex, (size_t)conf.chunk_chars, &p->path, &p->spans, &p->count);
+    return p->ex.text.n ? write_window(p, ret_alive) : ERR_OK;
+}
+
+/* A window has an arena of its own, as every step has. */
+static enum err one_window(struct process *p, bool *ret_alive, bool *ret_more)
+{
+    struct cx cx = *p->cx;
+    cx.arena = arena_new();
+    const enum err e = read_window(p, &cx, ret_alive, ret_more);
+    arena_free(&cx.arena);
+    return e;
+}
+
+/* Without a single term nothing of it could ever be found. */
+static enum err check_terms(struct process *p)
+{
+    return p->terms ? ERR_OK
+                    : cx_fail(p->cx, CODE_VALIDATION_ERROR,
+                              "there are no words in it that could be found");
+}
+
+static enum err write_all(struct process *p, const struct extent *bytes, bool *ret_alive)
+{
+    bool more = true;
+    *ret_alive = true;
+    TRY(extract_begin(p->cx, bytes, p->mime_type, &p->reader));
+    TRY(all_steps(p, clean_step, ret_alive));
+    while (more && *ret_alive) {
+        TRY(cx_check(p->cx));
+        TRY(one_window(p, ret_alive, &more));
+    }
+    if (*ret_alive) {
+        TRY(all_steps(p, last_piece_step, ret_alive));
+    }
+    if (!*ret_alive) {
         return ERR_OK;
     }
-    const enum err e = read_text(p, blobs);
+    TRY(check_terms(p));
+    return finish(p, ret_alive);
+}
+
+static enum err read_file(struct process *p, struct blob_store *blobs, bool *ret_alive)
+{
+    struct extent bytes;
+    TRY(blob_get(p->cx, blobs, p->blob, &bytes));
+    p->text = buf_make(SIZE_MAX / 2);
+    const enum err e = write_all(p, &bytes, ret_alive);
+    buf_fini(&p->text);
+    (void)close(bytes.fd);
+    return e;
+}
+
+static enum err put_off(struct process *p)
+{
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_write(p->cx, &tx));
+    TRY(document_job(tx, p->d.id, "document.process", p->cx->now_us + PUT_OFF_US));
+    TRY(job_done(tx, p->job));
+    return db_commit(tx);
+}
+
+static enum err work(struct process *p, struct blob_store *blobs, const char **ret_status)
+{
+    bool alive;
+    const enum err e = read_file(p, blobs, &alive);
     if (is_final(e)) {
         *ret_status = "failed";
         return fail(p);
     }
     TRY(e);
-    bool alive;
-    TRY(write_all(p, &alive));
     *ret_status = alive ? "ready" : "dropped";
     return alive ? ERR_OK : give_up(p);
+}
+
+static enum err run(struct process *p, struct blob_store *blobs, const char **ret_status)
+{
+    bool pending;
+    TRY(begin(p, &pending));
+    if (!pending) {
+        *ret_status = "none";
+        return ERR_OK;
+    }
+    if (p->d.size <= LARGE) {
+        return work(p, blobs, ret_status);
+    }
+    *ret_status = "put off";
+    const int before = atomic_fetch_add(&large_running, 1);
+    const bool room = before < max_i64(conf.job_threads / 2, 1);
+    const enum err e = room ? work(p, blobs, ret_status) : put_off(p);
+    (void)atomic_fetch_sub(&large_running, 1);
+    return e;
 }
 
 enum err document_process(struct cx *cx, struct blob_store *blobs, const struct job *job)

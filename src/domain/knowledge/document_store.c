@@ -1,6 +1,5 @@
 /* The way in: uploads, new versions, reading again, and deleting. */
 #include "base/conf.h"
-#include "crypto/hash.h"
 #include "domain/knowledge/document_row.h"
 #include "domain/knowledge/posting_cache.h"
 #include "ext/extract.h"
@@ -30,14 +29,14 @@ static const struct db_stmt mark_deleted =
     DB_TENANT_SQL("UPDATE documents SET deleted_us = $3, updated_us = $3 "
                   "WHERE tenant_id = $1 AND deleted_us IS NULL AND id = $2");
 
-static enum err check_size(struct cx *cx, struct str bytes)
+static enum err check_size(struct cx *cx, const struct extent *bytes)
 {
-    if (!bytes.n) {
+    if (!bytes->n) {
         return cx_fail(cx, CODE_VALIDATION_ERROR, "the document is empty");
     }
-    if (bytes.n > (size_t)conf.document_max_bytes) {
+    if (bytes->n > (uint64_t)conf.document_max_bytes) {
         return cx_fail(cx, CODE_PAYLOAD_TOO_LARGE,
-                       "the document has %zu bytes; at most %" PRId64 " are taken", bytes.n,
+                       "the document has %" PRIu64 " bytes; at most %" PRId64 " are taken", bytes->n,
                        conf.document_max_bytes);
     }
     return ERR_OK;
@@ -62,13 +61,13 @@ enum err document_receive(struct cx *cx, struct blob_store *blobs, const struct 
 {
     struct document_upload up = {.in = *in};
     struct str metadata;
-    TRY(check_size(cx, in->bytes));
+    TRY(check_size(cx, &in->bytes));
     TRY(document_name(cx, in->name, &up.in.name));
     TRY(document_metadata_json(cx, in, &metadata));
-    TRY(extract_type(cx, up.in.name, in->mime_type, in->bytes, &up.mime_type));
-    hash_sha256(in->bytes.p, in->bytes.n, up.blob.sha256);
+    TRY(extract_type(cx, up.in.name, in->mime_type, &in->bytes, &up.mime_type));
+    TRY(blob_name_of(cx, &in->bytes, &up.blob));
     TRY(claim_file(cx, &up.blob));
-    TRY(blob_put(cx, blobs, in->bytes, &up.blob));
+    TRY(blob_put(cx, blobs, &in->bytes, up.blob));
     *ret = up;
     return ERR_OK;
 }

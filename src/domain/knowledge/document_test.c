@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -74,12 +75,14 @@ static void test_life(void **state)
     knowledge_fixture_check(&cx, document_text(tx, d.id, 2, 0, -1, &text, &found), "text");
     assert_false(found);
     db_tx_close(&tx);
-    struct str bytes;
+    struct extent bytes;
     struct str mime;
     struct str name;
     knowledge_fixture_check(&cx, document_content(&cx, f->blobs, d.id, &bytes, &mime, &name),
                             "file");
-    assert_true(str_is(bytes, "# Returns\n\nWithin thirty days.") && str_is(mime, "text/markdown"));
+    assert_true(extent_take(cx.arena, &bytes, &text));
+    (void)close(bytes.fd);
+    assert_true(str_is(text, "# Returns\n\nWithin thirty days.") && str_is(mime, "text/markdown"));
 }
 
 static void test_refused(void **state)
@@ -342,20 +345,22 @@ static void test_files(void **state)
     (void)knowledge_fixture_work(f);
     db_fixture_script(&f->db, "UPDATE document_files SET used_us = 1; UPDATE jobs SET due_us = 1");
     (void)knowledge_fixture_work(f);
-    struct str bytes;
+    struct extent bytes;
     struct str mime;
     struct str name;
     knowledge_fixture_check(&cx, document_content(&cx, f->blobs, b.id, &bytes, &mime, &name),
                             "file");
+    (void)close(bytes.fd);
     delete_one(&cx, b.id);
     (void)knowledge_fixture_work(f);
     struct blob_name blob = {};
     const struct str sha = STR("Same words about otters.");
     hash_sha256(sha.p, sha.n, blob.sha256);
-    assert_int_equal(blob_get(&cx, f->blobs, blob, MB, &bytes), ERR_OK);
+    assert_int_equal(blob_get(&cx, f->blobs, blob, &bytes), ERR_OK);
+    (void)close(bytes.fd);
     db_fixture_script(&f->db, "UPDATE document_files SET used_us = 1; UPDATE jobs SET due_us = 1");
     (void)knowledge_fixture_work(f);
-    assert_int_equal(blob_get(&cx, f->blobs, blob, MB, &bytes), ERR_NOT_FOUND);
+    assert_int_equal(blob_get(&cx, f->blobs, blob, &bytes), ERR_NOT_FOUND);
 }
 
 struct worker_arg {

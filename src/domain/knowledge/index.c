@@ -70,8 +70,8 @@ static enum err write_one(struct db_tx *tx, const struct index_version *v,
 {
     TRY(db_exec(tx, &insert_chunk,
                 DB_ARGS(DB_INT(key), DB_ID(uuid_new()), DB_ID(v->document.v), DB_INT(v->version),
-                        DB_INT((int64_t)position), DB_INT((int64_t)span->start),
-                        DB_INT((int64_t)span->end), DB_TEXT(span->heading), DB_TEXT(v->language),
+                        DB_INT((int64_t)(v->first + position)), DB_INT((int64_t)(v->text_at + span->start)),
+                        DB_INT((int64_t)(v->text_at + span->end)), DB_TEXT(span->heading), DB_TEXT(v->language),
                         DB_TEXT(str_sub(v->text, span->start, span->end - span->start)),
                         DB_TEXT(c->title), DB_TEXT(c->heading), DB_TEXT(c->body)),
                 NULL));
@@ -90,7 +90,7 @@ static enum err write_tally(struct db_tx *tx, const struct tally *t, struct str 
 }
 
 enum err index_write(struct db_tx *tx, const struct index_version *v,
-                     const struct chunk_span *spans, size_t count, size_t from)
+                     const struct chunk_span *spans, size_t count, size_t from, int64_t *ret_terms)
 {
     struct arena *a = db_tx_cx(tx)->arena;
     const size_t n = count - from < INDEX_STEP ? count - from : INDEX_STEP;
@@ -107,6 +107,7 @@ enum err index_write(struct db_tx *tx, const struct index_version *v,
         tally_chunk(&tally, c.title, c.heading, c.body);
         TRY(write_one(tx, v, span, i, key + (int64_t)(i - from), &c));
     }
+    *ret_terms = tally.body_len;
     return write_tally(tx, &tally, v->language);
 }
 

@@ -19,13 +19,16 @@ struct index_version {
     int64_t version;
     struct str title;    /* words for the title column */
     struct str language; /* of the whole document */
-    struct str text;
+    struct str text;         /* the part of it that spans are counted in */
+    size_t text_at;          /* where that part begins in the whole */
+    size_t first;            /* position of the part's first passage */
     struct terms *terms;
 };
 
-/* Writes up to INDEX_STEP passages from position from on. */
+/* Writes up to INDEX_STEP passages of the part, from the one numbered from on; *ret_terms says how
+ * many terms their texts have. */
 enum err index_write(struct db_tx *tx, const struct index_version *v,
-                     const struct chunk_span *spans, size_t count, size_t from);
+                     const struct chunk_span *spans, size_t count, size_t from, int64_t *ret_terms);
 
 /* Removes up to INDEX_STEP passages of a version; *ret_removed 0: there are none left. */
 enum err index_remove(struct db_tx *tx, struct document_id document, int64_t version,

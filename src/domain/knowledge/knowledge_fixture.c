@@ -60,7 +60,7 @@ enum err knowledge_fixture_upload(struct knowledge_fixture *f, struct cx *cx, co
                                   struct str bytes, struct document_id replace,
                                   struct document *ret)
 {
-    const struct document_in in = {.name = str_of(name), .bytes = bytes};
+    const struct document_in in = {.name = str_of(name), .bytes = extent_of(bytes)};
     struct document_upload up;
     TRY(document_receive(cx, f->blobs, &in, &up));
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
