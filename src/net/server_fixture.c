@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -70,6 +71,39 @@ static void big(struct net_req *req)
     net_reply(&req, 200, NULL, 0, net_bytes_take(&b));
 }
 
+static void file(struct net_req *req)
+{
+    const int fd = memfd_create("file", MFD_CLOEXEC);
+    char part[251 * 1024];
+    for (size_t i = 0; i < sizeof(part); i++) {
+        part[i] = (char)fixture_big(i);
+    }
+    for (size_t n = 0; n < FIXTURE_BIG; n += sizeof(part)) {
+        must(write(fd, part, sizeof(part)) == (ssize_t)sizeof(part));
+    }
+    net_reply_file(&req, 200, NULL, 0, extent_of_file(fd, 0, FIXTURE_BIG));
+}
+
+static void on_admit(void *arg, struct net_req *req)
+{
+    net_req_set_user(req, arg);
+    if (str_is(net_req_target(req), "/ask")) {
+        hold(arg, req);
+    } else {
+        net_admit(&req);
+    }
+}
+
+static void on_drop(void *arg, struct net_req *req)
+{
+    struct fixture *f = arg;
+    must(net_req_user(req) == f);
+    (void)pthread_mutex_lock(&f->lock);
+    f->dropped++;
+    (void)pthread_cond_broadcast(&f->changed);
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
 static void on_stream_close(void *arg)
 {
     struct fixture *f = arg;
@@ -100,6 +134,8 @@ static void on_request(void *arg, struct net_req *req)
         stream(arg, req);
     } else if (str_is(target, "/big")) {
         big(req);
+    } else if (str_is(target, "/file")) {
+        file(req);
     } else if (str_is(target, "/peer")) {
         struct net_bytes *b = net_bytes_new(net_req_peer(req));
         net_reply(&req, 200, NULL, 0, b);
@@ -150,6 +186,7 @@ struct net_limits fixture_limits(void)
         .write_min_rate = 1024,
         .write_timeout_us = 10 * SECOND_US,
         .output_high_water = 64 * KB,
+        .body = {.max_memory = 64 * KB},
     };
 }
 
@@ -161,6 +198,8 @@ void fixture_start(struct fixture *f, const struct net_limits *limits)
     const struct net_callbacks callbacks = {
         .arg = f,
         .on_head = on_head,
+        .on_admit = on_admit,
+        .on_drop = on_drop,
         .on_request = on_request,
         .on_refusal = on_refusal,
         .uncounted = uncounted,

@@ -1,8 +1,9 @@
 /* A running server for tests, and a client of plain sockets. Paths: /held waits in the fixture
  * until the test takes it; /stream opens a stream that says "first" and is left to the test; /big
- * answers with FIXTURE_BIG bytes that count up; /empty with 204; /peer with the peer; /tiny allows
+ * answers with FIXTURE_BIG bytes that count up, /file with the same out of a file; /empty with 204; /peer with the peer; /tiny allows
  * 10 bytes of body; /no is refused by its plan with 401, /busy with 503 and Retry-After; all others
- * answer with method, target and body. */
+ * answer with method, target and body. Bodies that are asked about are wanted at once, but for
+ * /ask: that is held like /held, and answers like the others when it comes again. */
 #ifndef NET_SERVER_FIXTURE_H
 #define NET_SERVER_FIXTURE_H
 
@@ -26,6 +27,7 @@ struct fixture {
     int opened_streams;
     int closed_streams;
     int drained_streams;
+    int dropped; /* requests that were wanted and did not become whole */
     int refusals;
     enum code last_code;
 };
@@ -45,7 +47,7 @@ void fixture_start(struct fixture *f, const struct net_limits *limits);
 /* Stops within the given time and frees. */
 void fixture_stop(struct fixture *f, int64_t grace_us);
 
-/* Waits for the next request of /held and takes it. */
+/* Waits for the next request of /held or /ask and takes it. */
 struct net_req *fixture_take(struct fixture *f);
 
 /* The byte at an offset of /big. */
