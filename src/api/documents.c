@@ -166,7 +166,8 @@ static enum err read_upload(struct req *r, struct document_in *ret)
     if (!in) {
         return from_parts(r, ret);
     }
-    *ret = (struct document_in){.name = in->name, .mime_type = in->mimeType, .bytes = extent_of(in->text)};
+    *ret = (struct document_in){
+        .name = in->name, .mime_type = in->mimeType, .bytes = extent_of(in->text)};
     take_metadata(&in->metadata, ret);
     return ERR_OK;
 }

@@ -89,8 +89,8 @@ static bool opens_code(struct str line)
     const size_t indent = run_of(line, ' ');
     const struct str rest = str_sub(line, indent, line.n);
     const size_t ticks = run_of(rest, '`');
-    return indent <= INDENT && (run_of(rest, '~') >= MARKS ||
-                                (ticks >= MARKS && str_find_char(rest, '`', ticks) < 0));
+    return indent <= INDENT &&
+           (run_of(rest, '~') >= MARKS || (ticks >= MARKS && str_find_char(rest, '`', ticks) < 0));
 }
 
 static bool closes_code(struct str line, const char *fence)

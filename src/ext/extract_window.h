@@ -5,8 +5,8 @@
 #include "ext/extract.h"
 
 struct extract_cut {
-    size_t at;                 /* > 0 */
-    const char *joint;         /* what the cut stands for in the text: an empty line, a line end … */
+    size_t at;         /* > 0 */
+    const char *joint; /* what the cut stands for in the text: an empty line, a line end … */
     char fence[EXTRACT_FENCE]; /* the line that opened the code which is cut; empty: none */
 };
 

@@ -170,8 +170,8 @@ static enum err read_idempotency_key(struct req *r)
 static enum err read_multipart(struct req *r)
 {
     struct part *parts = NULL;
-    TRY(multipart_parse(&r->cx, net_req_header(r->net, "Content-Type"), &r->raw_body,
-                        EXTENT_WINDOW, &parts, &r->part_count));
+    TRY(multipart_parse(&r->cx, net_req_header(r->net, "Content-Type"), &r->raw_body, EXTENT_WINDOW,
+                        &parts, &r->part_count));
     r->parts = parts;
     return ERR_OK;
 }
@@ -207,8 +207,8 @@ static enum err read_body(struct req *r)
 enum err req_part_text(struct req *r, const struct part *p, size_t max, struct str *ret)
 {
     if (p->data.n > max) {
-        return cx_fail(&r->cx, CODE_PAYLOAD_TOO_LARGE, "the part " STR_FMT " has more than %zu bytes",
-                       STR_ARG(p->name), max);
+        return cx_fail(&r->cx, CODE_PAYLOAD_TOO_LARGE,
+                       "the part " STR_FMT " has more than %zu bytes", STR_ARG(p->name), max);
     }
     return extent_take(r->cx.arena, &p->data, ret) ? ERR_OK : unreadable(r);
 }

@@ -10,10 +10,10 @@ enum {
     MULTIPART_MAX_HEAD = 4096, /* bytes of one part's headers */
 };
 
-/* The data of parts are ranges of body; the rest is in the arena of cx. window: bytes of a file that
- * are read at once, more than a boundary has. ERR_INVALID with the fault under the field "body": no
- * boundary, no end, a part without a name, too many, too long heads, names that are not text.
- * DATABASE_ERROR: the file cannot be read. Any thread. */
+/* The data of parts are ranges of body; the rest is in the arena of cx. window: bytes of a file
+ * that are read at once, more than a boundary has. ERR_INVALID with the fault under the field
+ * "body": no boundary, no end, a part without a name, too many, too long heads, names that are not
+ * text. DATABASE_ERROR: the file cannot be read. Any thread. */
 enum err multipart_parse(struct cx *cx, struct str content_type, const struct extent *body,
                          size_t window, struct part **ret, size_t *ret_count);
 

@@ -1,7 +1,7 @@
 /* One request inside the house, and the pipeline that carries it: find the row, sizes, who is it,
- * tenant, role and scope, rate (for large bodies before they are read), decode, handler (run again when its transaction was lost), encode,
- * log. All of it stands in http/pipeline.c and reads top to bottom; a handler never sees a request
- * that one of the steps refuses. */
+ * tenant, role and scope, rate (for large bodies before they are read), decode, handler (run again
+ * when its transaction was lost), encode, log. All of it stands in http/pipeline.c and reads top to
+ * bottom; a handler never sees a request that one of the steps refuses. */
 #ifndef HTTP_REQ_H
 #define HTTP_REQ_H
 
@@ -41,8 +41,8 @@ struct req {
     struct principal who;
     struct net_req *net; /* NULL once answered */
     struct http_server *server;
-    const void *body;    /* decoded, a struct of the row's kind; NULL when multipart came instead */
-    const void *query;   /* likewise; NULL when the row has no query */
+    const void *body;  /* decoded, a struct of the row's kind; NULL when multipart came instead */
+    const void *query; /* likewise; NULL when the row has no query */
     struct extent raw_body; /* this and parts: until the answer or the stream begins */
     const struct part *parts;
     size_t part_count;

@@ -59,10 +59,7 @@ static enum err run_purge(struct cx *cx, void *user, const struct job *job)
 const struct job_kind job_kinds[] = {
     /* a turn keeps METACHAT_TURN_TIMEOUT_MS itself */
     {.name = "turn", .run = run_turn, .dead = dead_turn, .timeout_us = 15 * MINUTE_US},
-    {.name = "document.process",
-     .run = run_process,
-     .dead = dead_process,
-     .timeout_us = HOUR_US},
+    {.name = "document.process", .run = run_process, .dead = dead_process, .timeout_us = HOUR_US},
     {.name = "document.purge", .run = run_purge, .timeout_us = HOUR_US},
     {},
 };

@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#define HEAD(more)  "POST /ask HTTP/1.1\r\nHost: x\r\n" more "\r\n"
-#define CHUNKED     HEAD("Transfer-Encoding: chunked\r\n")
-#define WAITS       HEAD("Expect: 100-continue\r\nContent-Length: 5\r\n")
-#define NEXT        "GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
+#define HEAD(more) "POST /ask HTTP/1.1\r\nHost: x\r\n" more "\r\n"
+#define CHUNKED    HEAD("Transfer-Encoding: chunked\r\n")
+#define WAITS      HEAD("Expect: 100-continue\r\nContent-Length: 5\r\n")
+#define NEXT       "GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
 
 static struct fixture f;
 

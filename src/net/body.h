@@ -27,8 +27,8 @@ enum body_fault {
 struct body {
     struct body_rules rules;
     uint64_t max;
-    uint64_t n;             /* bytes that have come */
-    enum body_fault fault;  /* the first one; nothing is taken after it */
+    uint64_t n;            /* bytes that have come */
+    enum body_fault fault; /* the first one; nothing is taken after it */
     struct buf memory;
     bool in_file;
     int fd;

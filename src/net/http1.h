@@ -14,7 +14,7 @@ struct http1 {
     llhttp_t parser;
     struct chunk chunk;
     struct body body; /* decoded */
-    uint64_t left;   /* of a body with Content-Length */
+    uint64_t left;    /* of a body with Content-Length */
     bool chunked;
     bool keep_alive; /* what the client asked for */
     bool complete;   /* the message has ended */

@@ -22,7 +22,7 @@ struct output_part {
     struct str tail;
     struct extent file; /* what of it is still to be read; bytes are the piece before it */
     int fd;             /* of the file, ours; -1: none */
-    size_t done; /* bytes of this part that were sent */
+    size_t done;        /* bytes of this part that were sent */
     uint8_t head_n;
     char head[SIZE_LINE];
 };

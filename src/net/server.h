@@ -4,9 +4,9 @@
  * deadlines, keep-alive, pipelining (paused, never recursed), writing, drain. The loops share the
  * listening sockets; a connection belongs to the loop that accepted it for life. The floor above
  * gives callbacks, which run on any loop; it gets a request to work on only when all of it has
- * arrived, and answers from any thread, exactly once. Before a body that is large, of unknown length
- * or waits for "100 Continue" it is asked whether to read it at all (on_admit), and takes its time
- * for that.
+ * arrived, and answers from any thread, exactly once. Before a body that is large, of unknown
+ * length or waits for "100 Continue" it is asked whether to read it at all (on_admit), and takes
+ * its time for that.
  *
  * Others hold only a struct net_ref {loop, slot, generation} of a connection; a stale one is a
  * no-op. Source: RFC 9110, RFC 9112, WHATWG server-sent events. */

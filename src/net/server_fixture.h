@@ -1,9 +1,10 @@
 /* A running server for tests, and a client of plain sockets. Paths: /held waits in the fixture
  * until the test takes it; /stream opens a stream that says "first" and is left to the test; /big
- * answers with FIXTURE_BIG bytes that count up, /file with the same out of a file; /empty with 204; /peer with the peer; /tiny allows
- * 10 bytes of body; /no is refused by its plan with 401, /busy with 503 and Retry-After; all others
- * answer with method, target and body. Bodies that are asked about are wanted at once, but for
- * /ask: that is held like /held, and answers like the others when it comes again. */
+ * answers with FIXTURE_BIG bytes that count up, /file with the same out of a file; /empty with 204;
+ * /peer with the peer; /tiny allows 10 bytes of body; /no is refused by its plan with 401, /busy
+ * with 503 and Retry-After; all others answer with method, target and body. Bodies that are asked
+ * about are wanted at once, but for /ask: that is held like /held, and answers like the others when
+ * it comes again. */
 #ifndef NET_SERVER_FIXTURE_H
 #define NET_SERVER_FIXTURE_H
 

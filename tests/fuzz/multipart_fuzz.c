@@ -14,7 +14,8 @@ static void check(const struct part *parts, size_t count, struct str body)
     must(count <= MULTIPART_MAX_PARTS);
     for (size_t i = 0; i < count; i++) {
         must(parts[i].name.n > 0);
-        must(parts[i].data.bytes.p >= at && parts[i].data.bytes.p + parts[i].data.n <= body.p + body.n);
+        must(parts[i].data.bytes.p >= at &&
+             parts[i].data.bytes.p + parts[i].data.n <= body.p + body.n);
         at = parts[i].data.bytes.p + parts[i].data.n;
     }
 }
@@ -34,8 +35,7 @@ static void check_file(struct str type, struct str body, size_t window, enum err
     must(want || n == count);
     for (size_t i = 0; i < count && !want; i++) {
         must(got[i].data.n == parts[i].data.n && str_eq(got[i].name, parts[i].name));
-        must(!got[i].data.n ||
-             got[i].data.offset == (uint64_t)(parts[i].data.bytes.p - body.p));
+        must(!got[i].data.n || got[i].data.offset == (uint64_t)(parts[i].data.bytes.p - body.p));
         must(str_eq(got[i].filename, parts[i].filename));
         must(str_eq(got[i].content_type, parts[i].content_type));
     }

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum {
-    PIECES_STEP = 8,    /* pieces of text that one transaction writes or removes: half a megabyte */
+    PIECES_STEP = 8, /* pieces of text that one transaction writes or removes: half a megabyte */
     LARGE = 4 * 1024 * 1024, /* bytes of a document */
 };
 
@@ -226,10 +226,10 @@ static enum err clean_step(struct db_tx *tx, struct process *p, size_t n, bool *
 static enum err write_piece(struct db_tx *tx, struct process *p)
 {
     const struct str bytes = str_sub(buf_view(&p->text), p->written, TEXT_PIECE);
-    TRY(db_exec(tx, &insert_piece,
-                DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version), DB_INT((int64_t)p->piece),
-                        DB_BLOB(bytes)),
-                NULL));
+    TRY(db_exec(
+        tx, &insert_piece,
+        DB_ARGS(DB_ID(p->d.id.v), DB_INT(p->d.version), DB_INT((int64_t)p->piece), DB_BLOB(bytes)),
+        NULL));
     p->written += bytes.n;
     p->piece++;
     return ERR_OK;
@@ -345,8 +345,8 @@ static bool is_final(enum err e)
 /* What all passages share, as the first text shows it. */
 static enum err begin_version(struct process *p)
 {
-    p->v = (struct index_version){
-        .document = p->d.id, .version = p->d.version, .title = title_of(p)};
+    p->v =
+        (struct index_version){.document = p->d.id, .version = p->d.version, .title = title_of(p)};
     TRY(choose_language(p, &p->v.language));
     p->v.language = str_dup(p->cx->arena, p->v.language);
     p->v.terms = terms_new(p->v.language);

@@ -36,8 +36,8 @@ static enum err check_size(struct cx *cx, const struct extent *bytes)
     }
     if (bytes->n > (uint64_t)conf.document_max_bytes) {
         return cx_fail(cx, CODE_PAYLOAD_TOO_LARGE,
-                       "the document has %" PRIu64 " bytes; at most %" PRId64 " are taken", bytes->n,
-                       conf.document_max_bytes);
+                       "the document has %" PRIu64 " bytes; at most %" PRId64 " are taken",
+                       bytes->n, conf.document_max_bytes);
     }
     return ERR_OK;
 }

@@ -70,8 +70,10 @@ static enum err write_one(struct db_tx *tx, const struct index_version *v,
 {
     TRY(db_exec(tx, &insert_chunk,
                 DB_ARGS(DB_INT(key), DB_ID(uuid_new()), DB_ID(v->document.v), DB_INT(v->version),
-                        DB_INT((int64_t)(v->first + position)), DB_INT((int64_t)(v->text_at + span->start)),
-                        DB_INT((int64_t)(v->text_at + span->end)), DB_TEXT(span->heading), DB_TEXT(v->language),
+                        DB_INT((int64_t)(v->first + position)),
+                        DB_INT((int64_t)(v->text_at + span->start)),
+                        DB_INT((int64_t)(v->text_at + span->end)), DB_TEXT(span->heading),
+                        DB_TEXT(v->language),
                         DB_TEXT(str_sub(v->text, span->start, span->end - span->start)),
                         DB_TEXT(c->title), DB_TEXT(c->heading), DB_TEXT(c->body)),
                 NULL));

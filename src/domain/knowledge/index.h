@@ -19,9 +19,9 @@ struct index_version {
     int64_t version;
     struct str title;    /* words for the title column */
     struct str language; /* of the whole document */
-    struct str text;         /* the part of it that spans are counted in */
-    size_t text_at;          /* where that part begins in the whole */
-    size_t first;            /* position of the part's first passage */
+    struct str text;     /* the part of it that spans are counted in */
+    size_t text_at;      /* where that part begins in the whole */
+    size_t first;        /* position of the part's first passage */
     struct terms *terms;
 };
 
