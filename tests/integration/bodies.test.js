@@ -110,6 +110,7 @@ class Client {
   }
 }
 
+// shows: RATE-8
 test('bodies around the mark are taken, in one piece and in chunks', async () => {
   const f = framing('mark.txt');
   for (const size of [mark - 1, mark, mark + 1, 3 * mark]) {
@@ -129,6 +130,7 @@ test('bodies around the mark are taken, in one piece and in chunks', async () =>
   await assertNothingLeft();
 });
 
+// shows: DOC-6
 test('100 MB exactly are taken and one byte more is 413, in bounded memory', async () => {
   await assertNothingLeft();
   forgetPeak();
@@ -162,6 +164,7 @@ test('JSON has a bound of its own', async () => {
   assert.match(declared, /^HTTP\/1\.1 413 .*PAYLOAD_TOO_LARGE/s);
 });
 
+// shows: RATE-8
 test('who waits for 100 Continue gets it only when it may send', async () => {
   const f = framing('waits.txt');
   const lines = (length) => ['Expect: 100-continue', `Content-Type: ${f.type}`, `Content-Length: ${length}`];
@@ -185,6 +188,7 @@ test('who waits for 100 Continue gets it only when it may send', async () => {
   client.socket.destroy();
 });
 
+// shows: RATE-8
 test('a stranger’s 100 MB are not read', async () => {
   const client = new Client();
   const f = framing('stranger.txt');
@@ -254,6 +258,7 @@ test('a body that is still coming holds up no stop for longer than its time', as
   await client.closes();
 });
 
+// shows: RATE-8
 test('all bodies together are bounded: 503, and room again when one is gone', async () => {
   const own = await Metachat.start(scope, { env: { METACHAT_HTTP_SPOOL_MAX: String(2 * MB) } });
   const { key } = await own.tenant('Bounded');
