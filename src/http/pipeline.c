@@ -1,6 +1,6 @@
 /* The way of a request, top to bottom: row and sizes (on the loop, see server.c), who is it,
- * tenant, role and scope, rate (a large body is read behind this step), input, handler, answer, log. A handler never sees a request that
- * one of the steps refuses. */
+ * tenant, role and scope, rate (a large body is read behind this step), input, handler, answer,
+ * log. A handler never sees a request that one of the steps refuses. */
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     conf.extract_timeout_ms = 500;
     cx_begin(&cx, NULL);
     bytes = bytes.p ? bytes : STR("");
-    if (extract_type(&cx, name, declared, bytes, &mime)) {
+    const struct extent all = extent_of(bytes);
+    if (extract_type(&cx, name, declared, &all, &mime)) {
         must(cx.code == CODE_UNSUPPORTED_MEDIA_TYPE && cx.detail[0]);
         return 0;
     }
