@@ -1,6 +1,7 @@
 /* Probes of what goes out to the network and comes back: addresses and event streams. */
 #include "base/conf.h"
 #include "base/jw.h"
+#include "http/forwarded.h"
 #include "main/probe.h"
 #include "net/guard.h"
 #include "net/sse.h"
@@ -121,6 +122,37 @@ static enum err probe_networks(struct probe *p)
     return ERR_OK;
 }
 
+/* Lines of the header, as the proxy that connected to us sent them; its address is the first of the
+ * listed ones. */
+static enum err probe_forwarded(struct probe *p)
+{
+    struct cidr_list *proxies = arena_one(p->cx.arena, struct cidr_list);
+    struct forwarded_walk w = {.proxies = proxies};
+    char client[IP_TEXT];
+    struct str bad;
+    if (!cidr_list_parse(str_of(conf.trusted_proxies), proxies, &bad) || !proxies->count ||
+        !forwarded_header_parse(str_of(conf.forwarded_header), &w.header)) {
+        return cx_fail(&p->cx, CODE_VALIDATION_ERROR,
+                       "METACHAT_TRUSTED_PROXIES lists no proxy whose word counts");
+    }
+    w.hop = proxies->blocks[0].ip;
+    const struct str rest = probe_line(p);
+    size_t end = rest.n;
+    for (bool goes_on = true; goes_on && end != SIZE_MAX;) {
+        size_t from = end;
+        while (from > 0 && rest.p[from - 1] != '\n') {
+            from--;
+        }
+        goes_on = forwarded_line(&w, str_trim(str_sub(rest, from, end - from)));
+        end = from ? from - 1 : SIZE_MAX;
+    }
+    ip_text(w.hop, client);
+    jw_member_str(&p->out, "header", str_of(forwarded_header_name(w.header)));
+    jw_member_str(&p->out, "client", str_of(client));
+    jw_member_i64(&p->out, "hops", w.hops);
+    return ERR_OK;
+}
+
 /* The events in their order; count is of all of them. */
 static enum sse_result add_events(struct probe *p, struct sse *s, int64_t *count)
 {
@@ -157,6 +189,8 @@ const struct probe_row probe_net_rows[] = {
     {"url", "a URL that a tenant gives: its parts, and what the address guard says",
      1 << PROBE_RESOLVE, probe_url},
     {"networks", "a list of networks, as METACHAT_OUTGOING_ALLOW has it", 0, probe_networks},
+    {"forwarded", "lines of the header in which proxies say who asks, the nearest proxy's last", 0,
+     probe_forwarded},
     {"sse", "a stream of server-sent events", 0, probe_sse},
     {},
 };

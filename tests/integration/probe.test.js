@@ -233,6 +233,15 @@ const table = {
     good: [[['10.0.0.0/8, ::1/128,127.0.0.1'], {}, (r) => assert.deepEqual(r.networks, ['10.0.0.0/8', '::1/128', '127.0.0.1'])]],
     bad: [[['10.0.0.0/33'], 'VALIDATION_ERROR', 400], [['example.com'], 'VALIDATION_ERROR', 400]],
   },
+  'forwarded': {
+    good: [
+      [['1.2.3.4, 5.6.7.8, 10.0.0.2\n', [], { METACHAT_TRUSTED_PROXIES: '10.0.0.0/8' }], { header: 'X-Forwarded-For', client: '5.6.7.8' }],
+      [['9.9.9.9\n10.0.0.3', [], { METACHAT_TRUSTED_PROXIES: '10.0.0.1,10.0.0.3' }], { client: '9.9.9.9' }],
+      [['nonsense', [], { METACHAT_TRUSTED_PROXIES: '10.0.0.1' }], { client: '10.0.0.1' }],
+      [['for="[2001:db8::1]:80"', [], { METACHAT_TRUSTED_PROXIES: '10.0.0.1', METACHAT_FORWARDED_HEADER: 'Forwarded' }], { client: '2001:db8::1' }],
+    ],
+    bad: [[['1.2.3.4'], 'VALIDATION_ERROR', 400]],
+  },
   'sse': {
     good: [[[': hello\r\n\r\nevent: token\ndata: a\ndata: b\n\ndata: c\n\n'], { count: 2 }, (r) => assert.deepEqual(r.events[0], { event: 'token', data: 'a\nb' })]],
     bad: [[[`data: ${'a'.repeat(2000)}\n\n`, [], { METACHAT_LLM_MAX_OUTPUT: '1024' }], 'PAYLOAD_TOO_LARGE', 413]],
