@@ -353,7 +353,8 @@ static void ends_what_is_too_slow(void **state)
     (void)stop(NULL);
 }
 
-/* A byte now and then does not keep a body going; nor does what was sent fast before. */
+/* A byte now and then does not keep a body going; nor does what was sent fast before.
+ * shows: HTTP-1 */
 static void ends_a_body_that_trickles(void **state)
 {
     (void)state;
@@ -429,7 +430,8 @@ static void ends_who_does_not_read(void **state)
     (void)stop(NULL);
 }
 
-/* Reading a little now and then is no reading. */
+/* Reading a little now and then is no reading.
+ * shows: HTTP-1 */
 static void ends_who_reads_a_trickle(void **state)
 {
     (void)state;
@@ -481,6 +483,7 @@ static void stops_accepting_at_the_cap(void **state)
 
 /* --- bounds on connections --- */
 
+/* shows: HTTP-10 */
 static void closes_what_an_address_has_too_many_of(void **state)
 {
     (void)state;
@@ -507,6 +510,7 @@ static void closes_what_an_address_has_too_many_of(void **state)
     (void)stop(NULL);
 }
 
+/* shows: HTTP-10 */
 static void does_not_count_who_stands_for_many(void **state)
 {
     (void)state;
@@ -527,7 +531,8 @@ static void does_not_count_who_stands_for_many(void **state)
     fixture_uncounted = false;
 }
 
-/* Idle connections fill the table; the one that was idle the longest goes, others stay. */
+/* Idle connections fill the table; the one that was idle the longest goes, others stay.
+ * shows: HTTP-5 */
 static void closes_the_oldest_idle_one_to_make_room(void **state)
 {
     (void)state;
@@ -563,6 +568,7 @@ static void closes_the_oldest_idle_one_to_make_room(void **state)
 }
 
 /* While somebody waits for a place, an answer ends its connection. */
+/* shows: HTTP-5 */
 static void says_close_when_others_wait(void **state)
 {
     (void)state;

@@ -350,6 +350,7 @@ static long serial_seen(struct client *c)
     return serial;
 }
 
+/* shows: HTTP-6 */
 static void takes_a_new_certificate_for_new_connections(void **state)
 {
     (void)state;

@@ -29,6 +29,7 @@ const delayMs = 1500;
 const stopping = (mc) => mc.events('stopping').length > 0;
 
 for (const loops of ['1', '3']) {
+  // shows: RES-10
   test(`a stop under load refuses nobody before its time and loses nothing (${loops} loops)`, async (t) => {
     const mc = await Metachat.start(t, { env: { METACHAT_DRAIN_DELAY_MS: String(delayMs), METACHAT_HTTP_LOOPS: loops } });
     const shop = await mc.tenant('Drain');
@@ -76,6 +77,7 @@ for (const loops of ['1', '3']) {
   });
 }
 
+// shows: RES-10
 test('a second signal ends the wait', async (t) => {
   const mc = await Metachat.start(t, { env: { METACHAT_DRAIN_DELAY_MS: '600000' } });
   process.kill(mc.pid, 'SIGTERM');
@@ -86,6 +88,7 @@ test('a second signal ends the wait', async (t) => {
   assert.equal(mc.events('stopping')[0].graceMs, 0);
 });
 
+// shows: RES-10
 test('an open stream of events is ended by the stop, and its connection with it', async (t) => {
   const mc = await Metachat.start(t);
   const shop = await mc.tenant('Drain streams');

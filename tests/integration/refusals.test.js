@@ -60,6 +60,7 @@ test('a chunked upload whose length nobody knows sees 413', async () => {
   check(answer.status, await answer.text());
 });
 
+// shows: HTTP-2
 test("Node's http client sees 413", async () => {
   const { status, text } = await new Promise((done, fail) => {
     const request = http.request(`${mc.url}/api/v1/chat`, {

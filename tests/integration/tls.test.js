@@ -92,6 +92,7 @@ test('plain HTTP on this port is told where to go', async () => {
   assert.match(text, /https:\/\//);
 });
 
+// shows: HTTP-6
 test('a new certificate is taken when its files change, and at SIGHUP; a broken one is not', async () => {
   assert.equal(await shown(), 'first');
   use(makeCertificate(folder, 'second'));
@@ -108,6 +109,7 @@ test('a new certificate is taken when its files change, and at SIGHUP; a broken 
   await waitFor('health to be well again', async () => (await part()).ok);
 });
 
+// shows: HTTP-6
 test('a certificate that expires soon, or files that cannot be used, make health degraded', async () => {
   writeFileSync(used.key, 'no key');
   mc.expectError('certificate_refused');
