@@ -65,15 +65,17 @@ static void set_deadline(struct exchange *x)
 
 static bool asks_for_stream(const struct exchange *x)
 {
+    if (!x->req.route->streams || x->head_only) {
+        return false;
+    }
     const struct str accept = str_lower(x->req.cx.arena, net_req_header(x->req.net, "Accept"));
-    return x->req.route->streams && !x->head_only &&
-           str_find(accept, STR("text/event-stream"), 0) >= 0;
+    return str_find(accept, STR("text/event-stream"), 0) >= 0;
 }
 
-/* A turn goes on when its reader has left. */
+/* A turn goes on when its reader has left, and what runs on the loop is done at once. */
 static void watch(struct exchange *x)
 {
-    if (x->req.route->lane != LANE_TURN) {
+    if (x->req.route->lane != LANE_TURN && x->req.route->lane != LANE_LOOP) {
         x->req.cx.cancel = net_req_watch(x->req.net);
     }
 }
