@@ -84,6 +84,7 @@ async function jumpInTheMiddle({ mc, clock, model, shop, gate }, offset, stepUs)
   return answer;
 }
 
+// shows: RES-5
 test('a clock that jumps', { timeout: 240_000, skip: !library && 'needs the package faketime' }, async (t) => {
   const house = await furnished(t);
   const { mc, clock, shop } = house;

@@ -30,6 +30,7 @@ function caller(t, mc, key) {
     });
 }
 
+// shows: RES-5, RES-11
 test('too few descriptors', { timeout: 120_000 }, async (t) => {
   const mc = await Metachat.start(t, { env: { ...operatorEnv, METACHAT_HTTP_IDLE_TIMEOUT_MS: '600000', METACHAT_HTTP_HEAD_TIMEOUT_MS: '600000' } });
   for (const event of ['request', 'job', 'job_claim', 'job_renew']) mc.expectError(event);

@@ -191,6 +191,7 @@ test('a full disk', { timeout: 120_000 }, async (t) => {
 
 /* A file system that becomes read-only because it is broken does so under open files, which mount
  * does not; so the calls fail as they would. */
+// shows: RES-6
 test('a disk that becomes read-only', { timeout: 120_000 }, async (t) => {
   const faults = new Faults(t);
   const mc = await Metachat.start(t, { env: { ...env, ...faults.env } });

@@ -41,6 +41,7 @@ async function assertHealed({ mc, shop }) {
   assert.equal((await shop.addDocument(`later-${Date.now()}.md`, '# Later\n\nAll is well.\n')).status, 'ready');
 }
 
+// shows: RES-5, RES-11
 test('the database', { timeout: 120_000 }, async (t) => {
   const house = await furnished(t);
   const { mc, path } = house;
@@ -96,6 +97,7 @@ test('keys and admin socket', { timeout: 60_000 }, async (t) => {
   }
 });
 
+// shows: RES-11
 test('an uploaded file', { timeout: 60_000 }, async (t) => {
   const { mc, shop, id, path } = await furnished(t);
   const blobs = path('blobs');
