@@ -3,13 +3,13 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Metachat } from '../tests/lib/metachat.js';
-import { cpuSeconds, programs, run, scope, table, wrk } from './lib.js';
+import { cpuSeconds, measured, programs, run, scope, table, wrk } from './lib.js';
 
 const seconds = Number(process.env.SECONDS ?? 8);
 const ends = scope();
 const mc = await Metachat.start(ends, {
   args: ['serve', '--migrate', '--roles', 'api'],
-  env: { METACHAT_DB_CHECK_PLANS: '0', METACHAT_LOG_LEVEL: 'warn' },
+  env: measured,
 });
 const shop = await mc.tenant('Bench');
 const bodies = [];

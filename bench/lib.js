@@ -30,12 +30,18 @@ export async function model(ends, delayMs, gapMs = 0) {
   return `http://127.0.0.1:${Number(port)}/v1`;
 }
 
-/** Settings of a server that asks that model. */
-export const asking = (url) => ({
-  METACHAT_OPENAI_BASE_URL: url,
-  METACHAT_OPENAI_API_KEY: 'x',
+/** Settings of a server under load: no statement is checked, no budget is met. */
+export const measured = {
   METACHAT_DB_CHECK_PLANS: '0',
   METACHAT_LOG_LEVEL: 'warn',
+  METACHAT_RATE_CHAT_PER_MIN: '100000000',
+};
+
+/** The same of one that asks that model. */
+export const asking = (url) => ({
+  ...measured,
+  METACHAT_OPENAI_BASE_URL: url,
+  METACHAT_OPENAI_API_KEY: 'x',
 });
 
 /** A tenant that asks the model, with a thousand passages in which every one has the same words. */

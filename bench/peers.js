@@ -90,6 +90,7 @@ async function startReference(ends, modelUrl) {
 
 async function startMetachat(ends, modelUrl) {
   const mc = await Metachat.start(ends, { env: asking(modelUrl) });
+  mc.expectError('request'); /* what is refused is counted */
   const shop = await shopWithPassages(mc);
   const bodies = await chatBodies(mc, shop, 512);
   return { name: 'metachat', url: mc.url, env: { BODIES: bodies, KEY: shop.key, PATHP: '/api/v1/chat' }, pids: [mc.pid] };

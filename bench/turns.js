@@ -28,6 +28,7 @@ const rows = [];
 for (const delay of delays) {
   const ends = scope();
   const mc = await Metachat.start(ends, { env: asking(await model(ends, delay)) });
+  mc.expectError('request'); /* what is refused is counted */
   const shop = await shopWithPassages(mc);
   const env = { BODIES: await chatBodies(mc, shop, 512), KEY: shop.key, PATHP: '/api/v1/chat' };
   await wrk(mc.url, { connections: 16, seconds: 1, env });
