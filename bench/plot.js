@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { results } from './lib.js';
 
 const folder = process.env.FIGURES ?? 'docs/figures';
-const [WIDTH, HEIGHT, TOP, LEFT, BOTTOM, RIGHT] = [380, 270, 58, 52, 44, 16]; // of one panel, and its margins
+const [WIDTH, HEIGHT, TOP, LEFT, BOTTOM, RIGHT] = [390, 270, 58, 62, 44, 16]; // of one panel, and its margins
 const colours = ['#2563a8', '#d9822b', '#7a8794'];
 const escape = (s) => String(s).replace(/[&<>]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[c]);
 
