@@ -31,13 +31,15 @@ const settings = {
 
 function measure(mc) {
   const status = readFileSync(`/proc/${mc.pid}/status`, 'utf8');
+  const size = (name) => statSync(join(mc.data, name), { throwIfNoEntry: false })?.size ?? 0;
   const figure = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)[1]);
   return {
     rss: figure('VmRSS') * 1024,
     anon: figure('RssAnon') * 1024,
     threads: figure('Threads'),
     fds: readdirSync(`/proc/${mc.pid}/fd`).length,
-    wal: statSync(join(mc.data, 'metachat.db-wal'), { throwIfNoEntry: false })?.size ?? 0,
+    db: size('metachat.db'),
+    wal: size('metachat.db-wal'),
   };
 }
 
