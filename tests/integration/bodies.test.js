@@ -110,7 +110,7 @@ class Client {
   }
 }
 
-// shows: RATE-8
+// shows: HTTP-4, RATE-8
 test('bodies around the mark are taken, in one piece and in chunks', async () => {
   const f = framing('mark.txt');
   for (const size of [mark - 1, mark, mark + 1, 3 * mark]) {
@@ -130,7 +130,7 @@ test('bodies around the mark are taken, in one piece and in chunks', async () =>
   await assertNothingLeft();
 });
 
-// shows: DOC-6
+// shows: DOC-6, HTTP-4
 test('100 MB exactly are taken and one byte more is 413, in bounded memory', async () => {
   await assertNothingLeft();
   forgetPeak();
@@ -164,7 +164,7 @@ test('JSON has a bound of its own', async () => {
   assert.match(declared, /^HTTP\/1\.1 413 .*PAYLOAD_TOO_LARGE/s);
 });
 
-// shows: RATE-8
+// shows: HTTP-3, RATE-8
 test('who waits for 100 Continue gets it only when it may send', async () => {
   const f = framing('waits.txt');
   const lines = (length) => ['Expect: 100-continue', `Content-Type: ${f.type}`, `Content-Length: ${length}`];
@@ -204,6 +204,7 @@ test('a stranger’s 100 MB are not read', async () => {
   await assertNothingLeft();
 });
 
+// shows: RATE-2
 test('limits count a large body once, and refuse it before it is read', async () => {
   const own = await Metachat.start(scope, { env: { METACHAT_RATE_UPLOAD_PER_MIN: '2' } });
   const api = await own.tenant('Limited');
@@ -218,6 +219,7 @@ test('limits count a large body once, and refuse it before it is read', async ()
   assert.match(answer, /^HTTP\/1\.1 429 .*\r\nRetry-After: \d+\r\n/s);
 });
 
+// shows: HTTP-4, HTTP-8
 test('bodies that do not come to their end leave no file and no descriptor', async () => {
   const f = framing('aborted.txt');
   const some = Buffer.concat([f.open, text(5 * mark)]);
@@ -242,6 +244,7 @@ function begin(on, key, sent, whole) {
     .send(Buffer.concat([f.open, text(sent)]));
 }
 
+// shows: HTTP-1
 test('what is too slow is let go', async () => {
   const own = await Metachat.start(scope, { env: { METACHAT_HTTP_BODY_TIMEOUT_MS: '300' } });
   const client = begin(own, (await own.tenant('Slow')).key, 2 * mark, MB);
@@ -275,6 +278,7 @@ test('all bodies together are bounded: 503, and room again when one is gone', as
   await waitFor('room again', async () => (await upload(text(0.9 * MB), { key, on: own })).status === 201);
 });
 
+// shows: RES-6
 test('a disk that takes no more while a body comes is 503, and the process lives', async () => {
   const limit = (size) => execFileSync('prlimit', ['--pid', String(mc.pid), `--fsize=${size}:unlimited`]);
   limit(3 * mark);
@@ -288,6 +292,7 @@ test('a disk that takes no more while a body comes is 503, and the process lives
   assert.equal((await upload(text(2 * mark))).status, 201);
 });
 
+// shows: DOC-6
 test('a large text is read in bounded memory, and all of it can be found', async () => {
   const own = await mc.tenant('Large');
   const words = (n) => `the ${['red', 'green', 'blue', 'grey'][n % 4]} lamp of shelf number ${n % 50} costs ${n % 90} pounds and is kept dry. `;

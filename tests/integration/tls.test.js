@@ -65,6 +65,7 @@ async function part() {
   return JSON.parse(text).parts.find(({ name }) => name === 'tls');
 }
 
+// shows: HTTP-6
 test('a client that trusts the certificate is served', async () => {
   const { status, text } = await get('/health/live');
   assert.equal(status, 200);
@@ -147,6 +148,7 @@ test('half a pair, and files that are none, are refused at start', async () => {
   assert.match(await config({ METACHAT_TLS_CERT_FILE: first.cert, METACHAT_TLS_KEY_FILE: other.key }), /another certificate/);
 });
 
+// shows: HTTP-6
 test('the main job from end to end runs over TLS', async () => {
   const { error, stdout } = await new Promise((done) => {
     execFile(process.execPath, ['--test', join(root, 'tests/integration/smoke.test.js')],
