@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 static struct fixture f;
-static char folder[] = "metachat-tls-test-XXXXXX";
+static char folder[] = "/tmp/metachat-tls-test-XXXXXX";
 static char certificate[64];
 static char key[64];
 static char other_key[64];
