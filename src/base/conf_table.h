@@ -98,7 +98,7 @@ CONF_INT(event_keep_days,   "METACHAT_EVENT_KEEP_DAYS",   90, 1, 3650, "days", 0
 CONF_SECTION("Knowledge")
 CONF_INT(document_max_bytes, "METACHAT_DOCUMENT_MAX_BYTES", 104857600, 1, 104857600, "bytes", 0, "Largest document.")
 CONF_INT(document_max_json,  "METACHAT_DOCUMENT_MAX_JSON",  10485760, 1024, 104857600, "bytes", 0, "Largest body of a document that comes as JSON, which is read in memory; larger documents come as multipart/form-data.")
-CONF_INT(extract_timeout_ms, "METACHAT_EXTRACT_TIMEOUT_MS", 5000, 100, 600000, "ms", 0, "Longest time to read the text out of a window of a document, which is a megabyte, or a whole HTML page.")
+CONF_INT(extract_timeout_ms, "METACHAT_EXTRACT_TIMEOUT_MS", 5000, 100, 600000, "ms", 0, "Longest time to read the text out of each megabyte of a document.")
 CONF_INT(extract_max_memory, "METACHAT_EXTRACT_MAX_MEMORY", 134217728, 1048576, 4294967296, "bytes", 0, "Most memory that reading the markup of a document may take.")
 CONF_INT(chunk_chars,        "METACHAT_CHUNK_CHARS",        900, 200, 8000, "bytes", 0, "Size of a passage that is aimed at.")
 CONF_INT(search_candidates,  "METACHAT_SEARCH_CANDIDATES",  2000, 10, 100000, "passages", 0, "Passages that are scored for one question at most.")

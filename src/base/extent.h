@@ -17,7 +17,10 @@ struct extent {
     uint64_t n;      /* bytes in all */
 };
 
+/* All of bytes, in memory. */
 struct extent extent_of(struct str bytes);
+
+/* n bytes of a file, from offset on. */
 struct extent extent_of_file(int fd, uint64_t offset, uint64_t n);
 
 /* n bytes from at, both clipped. */

@@ -12,10 +12,10 @@
  * stands outside of code; where there is none, at the best place there is. HTML is one window: its
  * parser needs all of it, and pages that are too large for that are refused.
  *
- * Untrusted input is bounded before and while it is parsed: for each window conf.extract_timeout_ms
- * and the cx's own deadline, and conf.extract_max_memory for the parser's tree; twice
- * conf.document_max_bytes for the text. Neither parser recurses on the way, so 256 KB of stack are
- * enough for any depth of nesting. */
+ * Untrusted input is bounded before and while it is parsed: for each megabyte
+ * conf.extract_timeout_ms and the cx's own deadline, and conf.extract_max_memory for the parser's
+ * tree; twice conf.document_max_bytes for the text. Neither parser recurses on the way, so 256 KB
+ * of stack are enough for any depth of nesting. */
 #ifndef EXT_EXTRACT_H
 #define EXT_EXTRACT_H
 

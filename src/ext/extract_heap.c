@@ -12,12 +12,13 @@ struct heap_block {
     size_t pad; /* keeps what follows aligned for any type */
 };
 
-void extract_heap_init(struct extract_heap *h, struct cx *cx)
+void extract_heap_init(struct extract_heap *h, struct cx *cx, size_t bytes)
 {
+    const int64_t time_us = conf.extract_timeout_ms * MS_US * (int64_t)(1 + bytes / MB);
     *h = (struct extract_heap){
         .cx = cx,
         .max = (size_t)conf.extract_max_memory,
-        .deadline_us = clock_mono_us() + conf.extract_timeout_ms * MS_US,
+        .deadline_us = clock_mono_us() + time_us,
     };
 }
 

@@ -20,7 +20,8 @@ struct extract_heap {
     struct heap_block *blocks;
 };
 
-void extract_heap_init(struct extract_heap *h, struct cx *cx);
+/* bytes: of what is parsed; its time is counted by the megabyte. */
+void extract_heap_init(struct extract_heap *h, struct cx *cx, size_t bytes);
 void extract_heap_fini(struct extract_heap *h);
 
 /* Runs fn(arg), which may use the heap; VALIDATION_ERROR when it was left because of a bound,

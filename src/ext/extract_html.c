@@ -380,7 +380,7 @@ static void walk_document(void *arg)
 enum err extract_html(struct cx *cx, struct str text, struct extract_out *out)
 {
     struct extract_heap heap;
-    extract_heap_init(&heap, cx);
+    extract_heap_init(&heap, cx, text.n);
     struct walk w = {.heap = &heap, .out = out, .text = text};
     const enum err e = extract_heap_run(&heap, walk_document, &w);
     extract_heap_fini(&heap);

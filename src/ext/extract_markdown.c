@@ -269,7 +269,7 @@ enum err extract_markdown(struct cx *cx, struct str text, struct extract_out *ou
 {
     struct walk w = {.out = out};
     w.text = out->continued ? text : front_matter(text, out);
-    extract_heap_init(&w.heap, cx);
+    extract_heap_init(&w.heap, cx, text.n);
     current = &w.heap;
     const enum err e = extract_heap_run(&w.heap, walk_document, &w);
     current = NULL;

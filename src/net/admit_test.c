@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -136,7 +137,7 @@ static void wait_for_no_connection(void)
 {
     for (int n = 1, streams; n;) {
         net_server_load(f.server, &n, &streams);
-        (void)usleep(100);
+        (void)sched_yield();
     }
 }
 
