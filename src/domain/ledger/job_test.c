@@ -67,6 +67,45 @@ static enum err release(const struct job *job)
     return db_commit(tx);
 }
 
+static void count_note(void *arg, const struct db_note *n)
+{
+    *(int *)arg += n->kind == NOTE_JOB;
+}
+
+static void add_quietly(struct uuid lane)
+{
+    const struct job_spec spec = {
+        .kind = "turn", .lane = lane, .payload = STR("{}"), .quiet = true};
+    struct job_id id;
+    SCOPED(cx_end) struct cx cx = room_cx(0);
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    want(&cx, ERR_OK, db_begin_write(&cx, &tx));
+    want(&cx, ERR_OK, job_add(tx, &spec, &id));
+    want(&cx, ERR_OK, db_commit(tx));
+}
+
+static void workers_are_woken_for_what_they_can_take(void **state)
+{
+    (void)state;
+    static int notes;
+    struct job *jobs;
+    SCOPED(cx_end) struct cx keep = room_platform();
+    notes = 0;
+    db_listen(room.f.db, count_note, &notes);
+    (void)add(0, lane_a);
+    assert_int_equal(notes, 1);
+    assert_int_equal(claim(&keep, 10, 0, &jobs), 1);
+    assert_int_equal(done(&jobs[0]), ERR_OK);
+    assert_int_equal(notes, 1); /* the lane is free, and nobody waits for it */
+    (void)add(0, lane_a);
+    assert_int_equal(claim(&keep, 10, 0, &jobs), 1);
+    add_quietly(lane_a);
+    assert_int_equal(notes, 2);
+    assert_int_equal(done(&jobs[0]), ERR_OK);
+    assert_int_equal(notes, 3); /* now it can be taken */
+    db_listen(room.f.db, NULL, NULL);
+}
+
 static void adding_finds_the_pending_one(void **state)
 {
     (void)state;
@@ -447,6 +486,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(adding_finds_the_pending_one),
+        TEST(workers_are_woken_for_what_they_can_take),
         TEST(a_claimed_job_is_whole),
         TEST(one_of_a_lane_runs_at_a_time),
         TEST(claims_take_the_oldest_first_and_no_more_than_asked),
