@@ -162,7 +162,9 @@ static struct client client_open(const char *query)
     const struct client c = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
                              .in = buf_make(OUT_MAX)};
     must(c.fd >= 0 && connect(c.fd, (struct sockaddr *)&to, sizeof(to)) == 0);
-    (void)snprintf(text, sizeof(text), "GET /follow?%s HTTP/1.1\r\nHost: x\r\n\r\n", query);
+    (void)snprintf(text, sizeof(text),
+                   "GET /follow?%s HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n",
+                   query);
     must(write(c.fd, text, strlen(text)) == (ssize_t)strlen(text));
     return c;
 }
