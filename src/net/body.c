@@ -23,8 +23,8 @@ void body_fini(struct body *b)
 
 static enum body_fault broken(const char *what)
 {
-    /* lint: log: the client is told no more than that it did not work */
-    log_ev(NULL, LOG_WARN, "spool_failed", LOG_CSTR("step", what), LOG_I64("errno", errno));
+    log_ev(NULL, LOG_WARN, "spool_failed", /* lint: log: no client is told why */
+           LOG_CSTR("step", what), LOG_I64("errno", errno));
     return BODY_BROKEN;
 }
 
