@@ -161,7 +161,7 @@ enum err extract_next(struct cx *cx, struct extract_reader *r, struct extracted 
                       bool *ret_more)
 {
     struct extract_cut c = {};
-    struct str text;
+    struct str text = {};
     TRY(read_window(cx, r, &c, &text));
     SCOPED(extract_out_fini) struct extract_out out;
     extract_out_init(&out, 2 * (size_t)conf.document_max_bytes);
