@@ -73,6 +73,11 @@ static void close_fd(const int *fd)
     }
 }
 
+static void leave_fd(int *fd)
+{
+    *fd = -1;
+}
+
 static enum err fail_disk(struct cx *cx, const char *what)
 {
     return cx_fail(cx, CODE_DATABASE_ERROR, "a file could not be %s: %s", what, strerror(errno));
@@ -231,7 +236,7 @@ enum err blob_get(struct cx *cx, struct blob_store *s, struct blob_name name, st
     const struct extent bytes = extent_of_file(fd, 0, (uint64_t)st.st_size);
     TRY(check_hash(cx, s, &bytes, name, &p));
     *ret = bytes;
-    fd = -1; /* the caller's now */
+    leave_fd(&fd); /* the caller's now */
     return ERR_OK;
 }
 
