@@ -26,7 +26,7 @@ const delay = Number(process.env.DELAY ?? 50);
 function start(ends, command, args, options, ready) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   const ended = new Promise((done) => child.on('close', done));
-  ends.after(() => (child.kill('SIGINT'), ended));
+  ends.after(() => (child.kill(), ended));
   return new Promise((done, fail) => {
     let said = '';
     const look = (text) => (said = (said + text).slice(-10_000)).match(ready) && done(child);
