@@ -467,14 +467,24 @@ static void cover(struct extractive *x, const struct unit *u)
     x->figures &= ~u->figures;
 }
 
+/* Whether the unit at is prose of u's passage that has not been said. */
+static bool can_join(const struct extractive *x, const struct unit *u, size_t at)
+{
+    return at < x->unit_count && u->kind == LLM_PROSE && x->units[at].kind == LLM_PROSE &&
+           x->units[at].passage == u->passage && !x->taken[at];
+}
+
+static bool goes_back(const struct extractive *x, const struct unit *u)
+{
+    return llm_goes_back(llm_fold(x->arena, u->raw));
+}
+
 /* The lead-in of a list, or the sentence that "after that" goes back to, then the sentence itself.
  */
 static void say_with_lead(struct extractive *x, size_t at)
 {
     const struct unit *u = &x->units[at];
-    const struct unit *before = at ? u - 1 : u;
-    if (u->kind == LLM_PROSE && before->kind == LLM_PROSE && before->passage == u->passage &&
-        !x->taken[at - 1] && llm_goes_back(llm_fold(x->arena, u->raw))) {
+    if (at > 0 && can_join(x, u, at - 1) && goes_back(x, u)) {
         say(x, at - 1, false);
     }
     const bool lead = u->lead >= 0 && x->units[u->lead].kind == LLM_LEAD && !x->taken[u->lead];
@@ -483,10 +493,8 @@ static void say_with_lead(struct extractive *x, size_t at)
     }
     say(x, at, is_item(u));
     cover(x, u);
-    const struct unit *next = at + 1 < x->unit_count ? u + 1 : u;
-    if (u->kind == LLM_PROSE && next->kind == LLM_PROSE && next->passage == u->passage &&
-        !x->taken[at + 1] && x->shown + next->raw.n <= MAX_GOES_ON &&
-        llm_goes_back(llm_fold(x->arena, next->raw))) {
+    if (can_join(x, u, at + 1) && x->shown + x->units[at + 1].raw.n <= MAX_GOES_ON &&
+        goes_back(x, &x->units[at + 1])) {
         say(x, at + 1, false);
     }
 }
