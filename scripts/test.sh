@@ -87,11 +87,11 @@ if [[ $mode != long ]]; then
 else
     suite analyze     1200 scripts/analyze.sh
     suite integration-tsan 1800 "${tsan[@]}" $(node_tests integration)
-    suite fault       1800 env KILLS=50 SWEEP=all $(node_tests fault)
-    suite fault-asan  1800 "${asan[@]}" KILLS=10 SWEEP=all SWEEP_SECONDS=150 $(node_tests fault)
+    suite fault       1800 env KILLS=50 SWEEP=all SWEEP_SECONDS=200 $(node_tests fault)
+    suite fault-asan  1800 "${asan[@]}" KILLS=10 SWEEP=all SWEEP_SECONDS=100 $(node_tests fault)
     suite mutation     900 node tests/mutation/run.js
-    suite soak         600 node tests/soak/run.js 4 "$build/soak"
-    suite fuzz        1200 scripts/fuzz.sh 40
+    suite soak         600 node tests/soak/run.js 3 "$build/soak"
+    suite fuzz        1200 scripts/fuzz.sh 20
 fi
 
 echo "$total_passed passed, $total_failed failed"
