@@ -81,7 +81,7 @@ CONF_INT(db_check_plans,    "METACHAT_DB_CHECK_PLANS",    0, 0, 1, "no or yes", 
 CONF_INT(db_readers,        "METACHAT_DB_READERS",        0, 0, 64, "connections", 0, "Read connections to SQLite; 0: four for each core.")
 CONF_INT(db_wait_ms,        "METACHAT_DB_WAIT_MS",        5000, 10, 600000, "ms", 0, "Longest wait for a connection, or for the turn to write.")
 CONF_INT(db_batch_max,      "METACHAT_DB_BATCH_MAX",      512, 1, 4096, "transactions", 0, "Write transactions that share one commit at most.")
-CONF_INT(db_batch_us,       "METACHAT_DB_BATCH_US",       5000, 100, 1000000, "us", 0, "Age at which a batch of write transactions is committed.")
+CONF_INT(db_batch_us,       "METACHAT_DB_BATCH_US",       5000, 100, 1000000, "us", 0, "Age at which a batch of write transactions is committed; up to ten times that where a crowd waits.")
 
 CONF_SECTION("Jobs")
 CONF_INT(job_lease_ms,     "METACHAT_JOB_LEASE_MS",     15000, 1000, 600000, "ms", 0, "A job whose worker is silent this long is given to another.")

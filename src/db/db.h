@@ -97,7 +97,7 @@ struct db_options {
     int64_t wait_us;  /* longest wait for a connection or for the turn to write, if the cx has no
                          nearer deadline */
     int batch_max;    /* write transactions that share a commit */
-    int64_t batch_us; /* age at which a batch is committed */
+    int64_t batch_us; /* age at which a batch is committed; see is_old in sqlite_write.c */
 };
 
 /* Opens and checks the database (makes the file when missing and not read_only; runs no migration).

@@ -30,6 +30,11 @@
 #include "base/mem.h"
 #include "base/metric.h"
 
+enum {
+    CROWD_SHARE = 8, /* a batch takes one in so many of those who wait, */
+    CROWD_AGES = 10, /* unless it is this many times batch_us old */
+};
+
 static const char batch_lost[] = "the batch of writes was lost: %s";
 
 void writer_init(struct writer *w, struct db *db, struct conn *conn)
@@ -147,12 +152,22 @@ static void commit_batch(struct writer *w)
     batch_unref(b);
 }
 
+/* Where a crowd waits, a batch grows older until it has a share of it: everybody waits for the
+ * commits before the own one, and fewer are sooner done. */
+static bool is_old(const struct writer *w, int waiting)
+{
+    const int64_t age_us = clock_mono_us() - w->batch->began_us;
+    const int64_t due_us = w->db->options.batch_us;
+    return age_us >= due_us &&
+           (w->batch->members >= waiting / CROWD_SHARE || age_us >= CROWD_AGES * due_us);
+}
+
 static bool is_due(struct writer *w)
 {
     const struct batch *b = w->batch;
-    const struct db_options *o = &w->db->options;
-    return b->dead || b->alone || b->members >= o->batch_max || writer_waiting(w) == 0 ||
-           clock_mono_us() - b->began_us >= o->batch_us;
+    const int waiting = writer_waiting(w);
+    return b->dead || b->alone || b->members >= w->db->options.batch_max || waiting == 0 ||
+           is_old(w, waiting);
 }
 
 static void end_turn(struct writer *w)

@@ -24,6 +24,7 @@ const hours = '# Opening hours\n\nOn Saturday the shop opens at 9:00.\n\n# Shipp
 const settings = {
   ...Object.fromEntries(['READ', 'WRITE', 'CHAT', 'UPLOAD', 'AUTH', 'PUBLIC'].map((name) => [`METACHAT_RATE_${name}_PER_MIN`, '1000000'])),
   METACHAT_DB_WAIT_MS: '60000',
+  METACHAT_DB_READERS: '2', // more would be opened one by one as the load goes on, two descriptors each
   METACHAT_REQUEST_TIMEOUT_MS: '120000',
   METACHAT_HTTP_IDLE_TIMEOUT_MS: '15000',
   METACHAT_OUTGOING_KEEP: '4',
