@@ -64,6 +64,7 @@ need_test() {
     program chromium chromium
     program sqlite3 sqlite3
     program curl curl
+    program python3 python3
     program shellcheck shellcheck
     program slowhttptest slowhttptest
     program faketime faketime

@@ -8,7 +8,6 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metric.h"
 #include "crypto/keyring.h"
 #include "domain/account/tenant.h"
 #include "domain/conversation/message.h"
@@ -22,10 +21,7 @@
 #include "net/client.h"
 #include "net/guard.h"
 
-#include <pthread.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct runtime {
     struct app app;

@@ -59,7 +59,7 @@ static void arm(struct conn *c)
     }
 }
 
-static void set_timer(struct conn *c, enum timer_class class)
+void conn_set_timer(struct conn *c, enum timer_class class)
 {
     timer_set(&c->loop->timers, &c->timer, class, c->loop->now_us);
 }
@@ -79,7 +79,7 @@ void conn_open(struct loop *l, int fd, struct tls_session *tls, uint32_t slot,
     c->slot = slot;
     c->caller = *caller;
     loop_adopt(l, c);
-    set_timer(c, TIMER_HEAD);
+    conn_set_timer(c, TIMER_HEAD);
     arm(c);
 }
 
@@ -109,7 +109,7 @@ void conn_close(struct conn *c)
     const enum conn_state was = c->state;
     c->state = CONN_DEAD;
     next_generation(c);
-    set_timer(c, TIMER_NONE);
+    conn_set_timer(c, TIMER_NONE);
     say_end(c);
     tls_end(&c->tls);
     (void)close(c->fd);
@@ -147,7 +147,7 @@ void conn_answer(struct conn *c, struct net_bytes *head, struct net_bytes *body,
     c->req = NULL;
     c->state = CONN_ANSWER;
     next_generation(c);
-    set_timer(c, TIMER_NONE);
+    conn_set_timer(c, TIMER_NONE);
     loop_dirty(c->loop, c);
 }
 
@@ -252,7 +252,7 @@ static void answered(struct conn *c)
         c->state = CONN_LINGER;
         c->linger_until_us = c->loop->now_us + LINGER_US;
         buf_fini(&c->in);
-        set_timer(c, TIMER_LINGER);
+        conn_set_timer(c, TIMER_LINGER);
         return;
     }
     if (c->closing) {
@@ -261,7 +261,7 @@ static void answered(struct conn *c)
     }
     c->state = CONN_IDLE;
     c->muted = false;
-    set_timer(c, TIMER_IDLE);
+    conn_set_timer(c, TIMER_IDLE);
     conn_take(c, STR(""));
     if (c->state == CONN_IDLE && c->loop->draining) {
         conn_close(c);
@@ -285,7 +285,7 @@ static void watch_reader(struct conn *c)
     }
     pace_begin(&c->pace, c->loop->now_us, c->loop->server->limits.write_timeout_us);
     c->taken = taken(c);
-    set_timer(c, TIMER_WRITE);
+    conn_set_timer(c, TIMER_WRITE);
 }
 
 static void wait_for_room(struct conn *c)
@@ -316,7 +316,7 @@ void conn_flush(struct conn *c)
     }
     c->out_waiting = c->tls && tls_wants_room(c->tls);
     if (c->state == CONN_STREAM) {
-        set_timer(c, TIMER_NONE);
+        conn_set_timer(c, TIMER_NONE);
     } else if (c->state == CONN_ANSWER) {
         answered(c);
     }
@@ -386,7 +386,7 @@ void conn_expired(struct conn *c)
     static const char *const kinds[TIMER_CLASSES] = {
         [TIMER_HEAD] = "head", [TIMER_BODY] = "body", [TIMER_WRITE] = "write"};
     if (keeps_pace(c)) {
-        set_timer(c, c->timer.class);
+        conn_set_timer(c, c->timer.class);
         return;
     }
     const char *kind = c->tls && !tls_is_open(c->tls) ? "handshake" : kinds[c->timer.class];

@@ -72,6 +72,9 @@ void conn_open(struct loop *l, int fd, struct tls_session *tls, uint32_t slot,
 /* What epoll says about it. */
 void conn_event(struct conn *c, uint32_t events);
 
+/* (Re)starts its timer; TIMER_NONE clears it. */
+void conn_set_timer(struct conn *c, enum timer_class class);
+
 /* Its timer has run out. */
 void conn_expired(struct conn *c);
 

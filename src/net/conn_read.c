@@ -22,16 +22,11 @@ bool conn_reads(const struct conn *c)
     return parses(c) || c->state == CONN_LINGER;
 }
 
-static void set_timer(struct conn *c, enum timer_class class)
-{
-    timer_set(&c->loop->timers, &c->timer, class, c->loop->now_us);
-}
-
 static void dispatch(struct conn *c)
 {
     const struct net_server *s = c->loop->server;
     c->state = CONN_BUSY;
-    set_timer(c, TIMER_NONE);
+    conn_set_timer(c, TIMER_NONE);
     c->loop->requests_out++;
     c->req->parked = false;
     s->callbacks.on_request(s->callbacks.arg, c->req);
@@ -48,7 +43,7 @@ static void await_body(struct conn *c, bool body_began)
     const struct net_limits *limits = &c->loop->server->limits;
     c->state = CONN_BODY;
     pace_begin(&c->pace, c->loop->now_us, min_i64(limits->body_grace_us, limits->body_timeout_us));
-    set_timer(c, TIMER_BODY);
+    conn_set_timer(c, TIMER_BODY);
     if (c->req->expects_continue && !body_began) {
         output_add(&c->out, NULL, STR("HTTP/1.1 100 Continue\r\n\r\n"));
         loop_dirty(c->loop, c);
@@ -67,7 +62,7 @@ static void ask(struct conn *c)
 {
     const struct net_server *s = c->loop->server;
     c->state = CONN_ADMIT;
-    set_timer(c, TIMER_NONE);
+    conn_set_timer(c, TIMER_NONE);
     c->loop->requests_out++;
     s->callbacks.on_admit(s->callbacks.arg, c->req);
 }
@@ -132,7 +127,7 @@ static void await_head(struct conn *c, struct str so_far)
     }
     c->state = CONN_HEAD;
     if (c->timer.class != TIMER_HEAD) {
-        set_timer(c, TIMER_HEAD);
+        conn_set_timer(c, TIMER_HEAD);
     }
 }
 
@@ -211,7 +206,7 @@ static void linger(struct conn *c)
         return;
     }
     c->dropped += n > 0 ? (size_t)n : 0;
-    set_timer(c, TIMER_LINGER);
+    conn_set_timer(c, TIMER_LINGER);
     if (n <= 0 || c->dropped > LINGER_BYTES || c->loop->now_us > c->linger_until_us) {
         conn_close(c);
     }

@@ -166,15 +166,24 @@ async function throughout(t, mc, disk) {
   await t.test('what was promised is there, and nothing is broken', () => assertKept(mc, load));
 }
 
-test('a full disk', { timeout: 120_000 }, async (t) => {
+/* A server whose data stands on a small disk; without the disk, when the test was skipped. */
+async function onSmallDisk(t) {
   const disk = smallDisk();
-  if (!disk) return t.skip('needs the right to mount');
+  if (!disk) {
+    t.skip('a disk that can be filled or made read-only is a tmpfs, which only root may mount; the same faults are brought about without one by the limit on file sizes and the failing calls in this file');
+    return {};
+  }
   // In the order in which they are told: the server ends before its disk.
   const ends = [];
   t.after(async () => {
     for (const end of [...ends, disk.end]) await end();
   });
-  const mc = await Metachat.start({ after: (end) => ends.push(end) }, { data: disk.data, env });
+  return { disk, mc: await Metachat.start({ after: (end) => ends.push(end) }, { data: disk.data, env }) };
+}
+
+test('a full disk', { timeout: 120_000 }, async (t) => {
+  const { disk, mc } = await onSmallDisk(t);
+  if (!disk) return;
   await throughout(t, mc, disk);
   await t.test('a start on a full disk fails or serves, and the next one is as before', async () => {
     disk.fill();
@@ -202,13 +211,8 @@ test('a disk that becomes read-only', { timeout: 120_000 }, async (t) => {
 });
 
 test('a start on a read-only disk says so, and the next one is as before', { timeout: 60_000 }, async (t) => {
-  const disk = smallDisk();
-  if (!disk) return t.skip('needs the right to mount');
-  const ends = [];
-  t.after(async () => {
-    for (const end of [...ends, disk.end]) await end();
-  });
-  const mc = await Metachat.start({ after: (end) => ends.push(end) }, { data: disk.data, env });
+  const { disk, mc } = await onSmallDisk(t);
+  if (!disk) return;
   const shop = await mc.tenant('Shop');
   await mc.stop();
   disk.readOnly(true);
