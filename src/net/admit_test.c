@@ -17,21 +17,6 @@
 
 static struct fixture f;
 
-static int start(void **state)
-{
-    (void)state;
-    const struct net_limits l = fixture_limits();
-    fixture_start(&f, &l);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fixture_stop(&f, 2 * SECOND_US);
-    return 0;
-}
-
 static void assert_answers(int fd, int status, const char *end)
 {
     SCOPED(buf_fini) struct buf a = client_answer(fd);
@@ -283,22 +268,20 @@ static void a_file_holds_up_nobody(void **state)
     (void)close(other);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(says_100_when_the_body_is_wanted),
-        TEST(goes_on_with_what_came_meanwhile),
-        TEST(takes_a_body_whose_client_has_closed_its_sending_half),
-        TEST(does_not_read_a_body_that_is_not_wanted),
-        TEST(asks_about_large_bodies_alone),
-        TEST(gives_back_what_does_not_become_whole),
+        WITH_FIXTURE(says_100_when_the_body_is_wanted, &f),
+        WITH_FIXTURE(goes_on_with_what_came_meanwhile, &f),
+        WITH_FIXTURE(takes_a_body_whose_client_has_closed_its_sending_half, &f),
+        WITH_FIXTURE(does_not_read_a_body_that_is_not_wanted, &f),
+        WITH_FIXTURE(asks_about_large_bodies_alone, &f),
+        WITH_FIXTURE(gives_back_what_does_not_become_whole, &f),
         cmocka_unit_test(gives_back_what_is_too_slow),
         cmocka_unit_test(a_stop_waits_for_the_body),
         cmocka_unit_test(the_end_of_a_stop_gives_back_the_rest),
-        TEST(sends_files),
-        TEST(a_file_holds_up_nobody),
+        WITH_FIXTURE(sends_files, &f),
+        WITH_FIXTURE(a_file_holds_up_nobody, &f),
     };
     return cmocka_run_group_tests_name("admission", tests, NULL, NULL);
 }

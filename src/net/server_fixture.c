@@ -219,6 +219,19 @@ void fixture_stop(struct fixture *f, int64_t grace_us)
     (void)pthread_cond_destroy(&f->changed);
 }
 
+int fixture_set_up(void **state)
+{
+    const struct net_limits l = fixture_limits();
+    fixture_start(*state, &l);
+    return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+    fixture_stop(*state, 2 * SECOND_US);
+    return 0;
+}
+
 struct net_req *fixture_take(struct fixture *f)
 {
     fixture_wait(f, &f->held_count, 1);

@@ -48,6 +48,13 @@ void fixture_start(struct fixture *f, const struct net_limits *limits);
 /* Stops within the given time and frees. */
 void fixture_stop(struct fixture *f, int64_t grace_us);
 
+/* The same as cmocka wants them for a test that says no more of its server: *state is the fixture;
+ * the limits are fixture_limits, the time to stop two seconds. */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
+#define WITH_FIXTURE(test, fixture)                                                                \
+    cmocka_unit_test_prestate_setup_teardown(test, fixture_set_up, fixture_tear_down, fixture)
+
 /* Waits for the next request of /held or /ask and takes it. */
 struct net_req *fixture_take(struct fixture *f);
 

@@ -14,21 +14,6 @@
 
 static struct fixture f;
 
-static int start(void **state)
-{
-    (void)state;
-    const struct net_limits l = fixture_limits();
-    fixture_start(&f, &l);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fixture_stop(&f, 2 * SECOND_US);
-    return 0;
-}
-
 static bool has(const struct buf *b, const char *text)
 {
     return str_find(buf_view(b), str_of(text), 0) >= 0;
@@ -350,7 +335,7 @@ static void ends_what_is_too_slow(void **state)
         assert_int_equal(status_of(&a), rows[i].status);
         assert_true(rows[i].status != 408 || has(&a, "REQUEST_TIMEOUT"));
     }
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 /* A byte now and then does not keep a body going; nor does what was sent fast before.
@@ -380,7 +365,7 @@ static void ends_a_body_that_trickles(void **state)
         assert_int_equal(status_of(&a), 408);
         (void)close(fd);
     }
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 /* Faster than the rate, a body may take longer than any of the times. */
@@ -407,7 +392,7 @@ static void lets_a_slow_body_take_its_time(void **state)
     assert_int_equal(status_of(&a), 200);
     assert_true(clock_mono_us() - began > 2 * l.body_grace_us);
     (void)close(fd);
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 static int ask_for_more_than_fits(void)
@@ -427,7 +412,7 @@ static void ends_who_does_not_read(void **state)
     wait_for_connections(1);
     wait_for_connections(0); /* the write timeout ends this */
     (void)close(fd);
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 /* Reading a little now and then is no reading.
@@ -454,7 +439,7 @@ static void ends_who_reads_a_trickle(void **state)
     assert_in_range(all, 1, FIXTURE_BIG - 1);
     (void)close(fd);
     (void)close(silent);
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 /* shows: HTTP-5 */
@@ -484,7 +469,7 @@ static void stops_accepting_at_the_cap(void **state)
     net_reply(&held_b, 200, NULL, 0, NULL);
     (void)close(b);
     (void)close(c);
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 /* --- bounds on connections --- */
@@ -513,7 +498,7 @@ static void closes_what_an_address_has_too_many_of(void **state)
     (void)close(b);
     (void)close(c);
     (void)close(d);
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 /* shows: HTTP-10 */
@@ -533,7 +518,7 @@ static void does_not_count_who_stands_for_many(void **state)
     for (int i = 0; i < MANY; i++) {
         (void)close(fds[i]);
     }
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
     fixture_uncounted = false;
 }
 
@@ -570,7 +555,7 @@ static void closes_the_oldest_idle_one_to_make_room(void **state)
         (void)close(fds[i]);
     }
     (void)close(more);
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 /* While somebody waits for a place, an answer ends its connection. */
@@ -595,7 +580,7 @@ static void says_close_when_others_wait(void **state)
     assert_true(has(&next, "GET /b"));
     (void)close(a);
     (void)close(b);
-    (void)stop(NULL);
+    fixture_stop(&f, 2 * SECOND_US);
 }
 
 static void spreads_connections_over_the_loops(void **state)
@@ -762,22 +747,20 @@ static void says_why_it_cannot_listen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(keeps_alive, start, stop),
-        cmocka_unit_test_setup_teardown(decodes_chunks, start, stop),
-        cmocka_unit_test_setup_teardown(takes_a_request_byte_by_byte, start, stop),
-        cmocka_unit_test_setup_teardown(refuses_malformed_framing, start, stop),
-        cmocka_unit_test_setup_teardown(answers_pipelined_requests_in_order, start, stop),
-        cmocka_unit_test_setup_teardown(bounds_what_is_kept_of_a_pipeline, start, stop),
-        cmocka_unit_test_setup_teardown(answers_without_a_body, start, stop),
-        cmocka_unit_test_setup_teardown(speaks_http_1_0, start, stop),
-        cmocka_unit_test_setup_teardown(shows_date_and_peer, start, stop),
+        WITH_FIXTURE(keeps_alive, &f),
+        WITH_FIXTURE(decodes_chunks, &f),
+        WITH_FIXTURE(takes_a_request_byte_by_byte, &f),
+        WITH_FIXTURE(refuses_malformed_framing, &f),
+        WITH_FIXTURE(answers_pipelined_requests_in_order, &f),
+        WITH_FIXTURE(bounds_what_is_kept_of_a_pipeline, &f),
+        WITH_FIXTURE(answers_without_a_body, &f),
+        WITH_FIXTURE(speaks_http_1_0, &f),
+        WITH_FIXTURE(shows_date_and_peer, &f),
         cmocka_unit_test(shows_mapped_peers_as_ipv4),
-        cmocka_unit_test_setup_teardown(refuses_large_bodies_so_that_the_client_sees_it, start,
-                                        stop),
-        cmocka_unit_test_setup_teardown(sends_100_continue_only_when_the_body_is_wanted, start,
-                                        stop),
-        cmocka_unit_test_setup_teardown(refuses_by_plan, start, stop),
-        cmocka_unit_test_setup_teardown(bounds_heads, start, stop),
+        WITH_FIXTURE(refuses_large_bodies_so_that_the_client_sees_it, &f),
+        WITH_FIXTURE(sends_100_continue_only_when_the_body_is_wanted, &f),
+        WITH_FIXTURE(refuses_by_plan, &f),
+        WITH_FIXTURE(bounds_heads, &f),
         cmocka_unit_test(ends_what_is_too_slow),
         cmocka_unit_test(ends_a_body_that_trickles),
         cmocka_unit_test(lets_a_slow_body_take_its_time),
@@ -788,13 +771,13 @@ int main(void)
         cmocka_unit_test(does_not_count_who_stands_for_many),
         cmocka_unit_test(closes_the_oldest_idle_one_to_make_room),
         cmocka_unit_test(says_close_when_others_wait),
-        cmocka_unit_test_setup_teardown(spreads_connections_over_the_loops, start, stop),
-        cmocka_unit_test_setup_teardown(tells_who_watches_that_the_client_left, start, stop),
-        cmocka_unit_test_setup_teardown(survives_clients_that_leave, start, stop),
-        cmocka_unit_test_setup_teardown(answers_a_client_that_closed_its_sending_half, start, stop),
-        cmocka_unit_test_setup_teardown(takes_answers_from_any_thread, start, stop),
-        cmocka_unit_test_setup_teardown(keeps_headers_on_their_line, start, stop),
-        cmocka_unit_test_setup_teardown(says_why_it_cannot_listen, start, stop),
+        WITH_FIXTURE(spreads_connections_over_the_loops, &f),
+        WITH_FIXTURE(tells_who_watches_that_the_client_left, &f),
+        WITH_FIXTURE(survives_clients_that_leave, &f),
+        WITH_FIXTURE(answers_a_client_that_closed_its_sending_half, &f),
+        WITH_FIXTURE(takes_answers_from_any_thread, &f),
+        WITH_FIXTURE(keeps_headers_on_their_line, &f),
+        WITH_FIXTURE(says_why_it_cannot_listen, &f),
     };
     fixture_loops = 1;
     const int failed = cmocka_run_group_tests_name("one loop", tests, NULL, NULL);

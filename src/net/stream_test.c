@@ -11,21 +11,6 @@
 
 static struct fixture f;
 
-static int start(void **state)
-{
-    (void)state;
-    const struct net_limits l = fixture_limits();
-    fixture_start(&f, &l);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fixture_stop(&f, 2 * SECOND_US);
-    return 0;
-}
-
 static bool has(const struct buf *b, const char *text)
 {
     return str_find(buf_view(b), str_of(text), 0) >= 0;
@@ -246,7 +231,8 @@ static void lets_a_running_request_finish(void **state)
     (void)state;
     int64_t grace = 10 * SECOND_US;
     pthread_t stopper;
-    (void)start(NULL);
+    const struct net_limits l = fixture_limits();
+    fixture_start(&f, &l);
     const int idle = client_connect(&f);
     client_send_text(idle, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
     SCOPED(buf_fini) struct buf first = client_answer(idle);
@@ -278,7 +264,8 @@ static void cuts_off_at_the_end_of_the_grace(void **state)
 {
     (void)state;
     int64_t grace = 50 * MS_US;
-    (void)start(NULL);
+    const struct net_limits l = fixture_limits();
+    fixture_start(&f, &l);
     const int fd = client_connect(&f);
     client_send_text(fd, ASK_11);
     struct net_req *r = fixture_take(&f);
@@ -310,7 +297,8 @@ static void tells_streams_to_end(void **state)
     (void)state;
     int64_t grace = 10 * SECOND_US;
     struct farewell w = {};
-    (void)start(NULL);
+    const struct net_limits l = fixture_limits();
+    fixture_start(&f, &l);
     const int told = client_connect(&f);
     const int untold = client_connect(&f);
     client_send_text(told, ASK_11);
@@ -335,15 +323,14 @@ static void tells_streams_to_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sends_chunks_and_goes_on, start, stop),
-        cmocka_unit_test_setup_teardown(shares_bytes_among_streams, start, stop),
-        cmocka_unit_test_setup_teardown(streams_to_http_1_0_until_the_end_of_the_connection, start,
-                                        stop),
-        cmocka_unit_test_setup_teardown(gives_no_body_to_head, start, stop),
-        cmocka_unit_test_setup_teardown(tells_that_the_reader_left, start, stop),
-        cmocka_unit_test_setup_teardown(opens_for_nobody, start, stop),
-        cmocka_unit_test_setup_teardown(closes_a_slow_reader, start, stop),
-        cmocka_unit_test_setup_teardown(takes_sends_from_many_threads, start, stop),
+        WITH_FIXTURE(sends_chunks_and_goes_on, &f),
+        WITH_FIXTURE(shares_bytes_among_streams, &f),
+        WITH_FIXTURE(streams_to_http_1_0_until_the_end_of_the_connection, &f),
+        WITH_FIXTURE(gives_no_body_to_head, &f),
+        WITH_FIXTURE(tells_that_the_reader_left, &f),
+        WITH_FIXTURE(opens_for_nobody, &f),
+        WITH_FIXTURE(closes_a_slow_reader, &f),
+        WITH_FIXTURE(takes_sends_from_many_threads, &f),
         cmocka_unit_test(lets_a_running_request_finish),
         cmocka_unit_test(cuts_off_at_the_end_of_the_grace),
         cmocka_unit_test(tells_streams_to_end),
