@@ -242,8 +242,9 @@ static void one_round(struct loop *l)
         on_event(l, &events[i]);
     }
     run_timers(l);
-    run_posts(l);
+    /* looked at before the messages: what was sent before the stop is sent, and then the end */
     const int64_t stop_at = atomic_load(&l->server->stop_at_us);
+    run_posts(l);
     if (stop_at != INT64_MAX && !l->draining) {
         begin_drain(l);
     }
