@@ -125,9 +125,9 @@ enum key_verdict key_cache_find(struct arena *a, const struct key_digest *d, int
     enum key_verdict verdict = KEY_UNKNOWN;
     enter();
     struct place *p = place_of(d);
-    /* A clock that was set back makes it old, not young for ever. */
-    const bool young =
-        p && now_us >= p->kept_us && now_us - p->kept_us < conf.api_key_cache_s * SECOND_US;
+    /* Who began a moment before it was kept may look at it a moment later; but a clock that was set
+     * back makes it old, not young for ever. */
+    const bool young = p && llabs(now_us - p->kept_us) < conf.api_key_cache_s * SECOND_US;
     if (p && p->verdict == KEY_GOOD) {
         verdict = young ? KEY_GOOD : KEY_OLD;
         p->used_us = now_us;

@@ -165,6 +165,19 @@ static void an_old_verdict_is_looked_at_again(void **state)
     assert_int_equal(verify(m.secret, 3 * old + 2, NULL), ERR_OK);
 }
 
+static void a_verdict_from_a_moment_ahead_is_young(void **state)
+{
+    (void)state;
+    const int64_t old = conf.api_key_cache_s * SECOND_US + 1;
+    const struct made m = create(0, "*", 0);
+    assert_int_equal(verify(m.secret, 0, NULL), ERR_OK);
+    const double hashed = checks("verified");
+    assert_int_equal(verify(m.secret, -SECOND_US, NULL), ERR_OK);
+    assert_true(checks("verified") == hashed);
+    assert_int_equal(verify(m.secret, -2 * old, NULL), ERR_OK);
+    assert_true(checks("verified") - hashed == 1);
+}
+
 static void a_key_expires_also_in_the_cache(void **state)
 {
     (void)state;
@@ -332,6 +345,7 @@ int main(void)
         TEST(a_key_with_anothers_prefix_is_refused),
         TEST(a_revoked_key_fails_at_once),
         TEST(an_old_verdict_is_looked_at_again),
+        TEST(a_verdict_from_a_moment_ahead_is_young),
         TEST(a_key_expires_also_in_the_cache),
         TEST(a_suspended_tenant_opens_nothing),
         TEST(of_many_at_once_one_is_hashed),
