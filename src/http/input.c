@@ -66,7 +66,7 @@ bool media_type_ok(const struct route *r, const struct net_req *net)
 {
     const struct str header = net_req_header(net, "Content-Type");
     const struct str encoding = net_req_header(net, "Content-Encoding");
-    if (!announces_body(net)) {
+    if (!announces_body(net) || r->hands_on) {
         return true;
     }
     if (encoding.n && !str_eq_nocase(encoding, STR("identity"))) {
@@ -195,7 +195,7 @@ static enum err read_json(struct req *r)
 static enum err read_body(struct req *r)
 {
     r->raw_body = net_req_body(r->net);
-    if (r->route->method == METHOD_GET) {
+    if (r->route->method == METHOD_GET || r->route->hands_on) {
         return ERR_OK;
     }
     if (r->route->takes_multipart && (is_multipart(r->net) || !r->route->body)) {

@@ -31,10 +31,10 @@ static int64_t per_minute(enum rate_class c)
     return INT64_MAX;
 }
 
-static enum err refused(struct exchange *x, const char *label, struct rate_verdict v)
+static enum err refused(struct cx *cx, const char *label, struct rate_verdict v)
 {
     metric_add(METRIC_RATE_LIMITED, label, 1);
-    return cx_fail(&x->req.cx, CODE_RATE_LIMITED, "too many requests; come again in %" PRId64 " s",
+    return cx_fail(cx, CODE_RATE_LIMITED, "too many requests; come again in %" PRId64 " s",
                    v.retry_after_s);
 }
 
@@ -46,7 +46,7 @@ static enum err take(struct exchange *x, struct str key, enum rate_class c, int6
         x->verdict = v;
         x->limited_by = c;
     }
-    return v.allowed ? ERR_OK : refused(x, rate_name(c), v);
+    return v.allowed ? ERR_OK : refused(&x->req.cx, rate_name(c), v);
 }
 
 /* "a" + class + address. */
@@ -110,7 +110,20 @@ enum err limit_refused(struct exchange *x, enum err e)
     x->has_verdict = true;
     x->verdict = v;
     x->limited_by = RATE_UNSET;
-    return refused(x, "auth", v);
+    return refused(&x->req.cx, "auth", v);
+}
+
+enum err http_spend(struct http_server *s, struct cx *cx, enum rate_class class, struct str key,
+                    int64_t per_minute, int64_t *ret_retry_after_s)
+{
+    const struct rate_verdict v = rate_take(s->rates, key, per_minute, clock_mono_us());
+    if (v.allowed) {
+        return ERR_OK;
+    }
+    if (ret_retry_after_s) {
+        *ret_retry_after_s = v.retry_after_s;
+    }
+    return refused(cx, rate_name(class), v);
 }
 
 /* Both the fields of the draft (RateLimit, RateLimit-Policy) and the older ones that clients know.

@@ -32,11 +32,6 @@ static void list_remove(struct http_server *s, struct exchange *x)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
-static struct str path_of(const char *target)
-{
-    return (struct str){target, strcspn(target, "?")};
-}
-
 /* Who asks: the connection's other end, or whom a listed proxy there stands for. */
 static void find_client(struct exchange *x, const struct net_req *net)
 {
@@ -93,8 +88,11 @@ struct exchange *exchange_new(struct http_server *s, struct net_req *net)
     r->server = s;
     find_client(x, net);
     r->cx.request_id = request_id_of(r->cx.arena, net);
-    must(router_find(s->router, net_req_method(net), path_of(x->target), &r->hit) == ROUTE_FOUND);
+    must(router_find(s->router, net_req_method(net), target_path(str_of(x->target)), &r->hit) ==
+         ROUTE_FOUND);
     r->route = r->hit.route;
+    const struct str origin = r->route->cors ? net_req_header(net, "Origin") : STR("");
+    x->origin = mem_dup(origin.p, origin.n);
     set_deadline(x);
     r->wants_stream = asks_for_stream(x);
     watch(x);
@@ -159,6 +157,7 @@ static void exchange_free(struct exchange *x)
     buf_fini(&x->out);
     reply_close_file(x);
     mem_free(x->target);
+    mem_free(x->origin);
     mem_free(x->scopes);
     cx_end(&x->req.cx);
     mem_free(x);

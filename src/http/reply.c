@@ -236,9 +236,7 @@ static void add(struct net_header *ret, size_t *count, const char *name, struct 
 static void add_deprecation(struct exchange *x, struct net_header *ret, size_t *n)
 {
     const struct http_server *s = x->req.server;
-    const struct str rest = str_sub(str_of(x->target), strlen("/api"), SIZE_MAX);
-    const ptrdiff_t query = str_find_char(rest, '?', 0);
-    const struct str path = query < 0 ? rest : str_sub(rest, 0, (size_t)query);
+    const struct str path = str_sub(target_path(str_of(x->target)), strlen("/api"), SIZE_MAX);
     add(ret, n, "Deprecation", str_of(s->deprecation));
     add(ret, n, "Sunset", str_of(s->sunset));
     add(ret, n, "Link",
@@ -252,6 +250,7 @@ size_t reply_headers(struct exchange *x, struct net_header ret[REPLY_HEADERS])
     if (x->has_verdict) {
         limit_headers(x);
     }
+    cors_headers(x);
     for (size_t i = 0; i < x->header_count; i++) {
         ret[n++] = x->headers[i];
     }
@@ -268,6 +267,22 @@ size_t reply_headers(struct exchange *x, struct net_header ret[REPLY_HEADERS])
         add_deprecation(x, ret, &n);
     }
     return n;
+}
+
+struct net_req *req_hand_on(struct req *r, struct net_header ret_headers[HAND_ON_HEADERS],
+                            size_t *ret_count)
+{
+    struct exchange *x = exchange_of(r);
+    struct net_header all[REPLY_HEADERS];
+    must(r->route->hands_on && !r->answered && x->stream == STREAM_NONE);
+    *ret_count = reply_headers(x, all);
+    must(*ret_count <= HAND_ON_HEADERS);
+    memcpy(ret_headers, all, *ret_count * sizeof(*all));
+    x->status = 200;
+    r->answered = true;
+    r->cx.cancel = NULL;
+    r->raw_body = (struct extent){};
+    return TAKE(r->net);
 }
 
 void reply_send(struct exchange *x)

@@ -116,6 +116,22 @@ void sse_frame(struct buf *out, const char *event, struct str id, struct str dat
  * no worker is held. ops as in net/server.h; on_close may come before this returns. */
 enum err req_sse_detach(struct req *r, const struct net_stream_ops *ops, struct net_ref *ret);
 
+/* --- a request that somebody else answers --- */
+
+enum { HAND_ON_HEADERS = 32 };
+
+/* Takes the request out of the pipeline, whose row hands_on: from now on it is the caller's, who
+ * gives it to somebody who answers it with net's functions and these headers; they are lent until
+ * the handler returns. */
+struct net_req *req_hand_on(struct req *r, struct net_header ret_headers[HAND_ON_HEADERS],
+                            size_t *ret_count);
+
+/* Takes one from a budget of per_minute of the key ("m" + id) in the server's store, for what comes
+ * in without a request of its own: RATE_LIMITED in cx, and in *ret_retry_after_s (may be NULL) when
+ * to come again. class names it in the metrics. Any thread. */
+enum err http_spend(struct http_server *s, struct cx *cx, enum rate_class class, struct str key,
+                    int64_t per_minute, int64_t *ret_retry_after_s);
+
 /* --- the server --- */
 
 struct http_server;

@@ -60,10 +60,10 @@ size_t route_max_body(const struct route *r)
     if (r->method == METHOD_GET) {
         return 0;
     }
-    if (!r->body && !r->takes_multipart) {
+    if (!r->body && !r->takes_multipart && !r->hands_on) {
         return EMPTY_OBJECT_BYTES;
     }
-    if (!r->body) {
+    if (!r->body && !r->hands_on) {
         return route_max_multipart(r);
     }
     if (r->max_body_conf) {
@@ -94,12 +94,13 @@ static size_t count_params(const char *path)
     return n;
 }
 
-static bool path_ok(const char *path)
+static bool path_ok(const struct route *r)
 {
+    const char *path = r->path;
     const size_t n = strlen(path);
     return path[0] == '/' && !strstr(path, "//") && !strstr(path, "/:/") &&
-           (n == 1 || (path[n - 1] != '/' && path[n - 1] != ':')) && !strpbrk(path, "%?# ") &&
-           count_params(path) <= ROUTE_MAX_PARAMS;
+           (n == 1 || ((path[n - 1] != '/' || r->hands_on) && path[n - 1] != ':')) &&
+           !strpbrk(path, "%?# ") && count_params(path) <= ROUTE_MAX_PARAMS;
 }
 
 static const char *who_fault(const struct route *r)
@@ -130,6 +131,9 @@ static const char *form_fault(const struct route *r)
     if ((r->body && !r->body_size) || (r->query && !r->query_size)) {
         return "has a table without a size";
     }
+    if (r->hands_on && (!r->raw || r->body || r->query || r->takes_multipart)) {
+        return "hands its requests on, but has tables of its own";
+    }
     if (r->is_list && (!reads || !r->reply || !r->reply_size)) {
         return "is a list, but does not read or has no table (ROUTE_REPLY) for its items";
     }
@@ -148,7 +152,7 @@ static bool tables_ok(const struct route *r, struct buf *why)
 
 bool route_ok(const struct route *r, struct buf *why)
 {
-    const char *fault = !path_ok(r->path)           ? "has a malformed path"
+    const char *fault = !path_ok(r)                 ? "has a malformed path"
                         : r->method >= METHOD_COUNT ? "has no method"
                         : who_fault(r)              ? who_fault(r)
                                                     : form_fault(r);

@@ -40,14 +40,20 @@ static void plan_refusal(struct net_plan *plan, enum code code)
     plan->code = code;
 }
 
+struct str target_path(struct str target)
+{
+    const ptrdiff_t mark = str_find_char(target, '?', 0);
+    return mark < 0 ? target : str_sub(target, 0, (size_t)mark);
+}
+
 static void on_head(void *arg, struct net_req *req, struct net_plan *plan)
 {
     const struct http_server *s = arg;
-    const struct str target = net_req_target(req);
-    const ptrdiff_t mark = str_find_char(target, '?', 0);
     struct route_hit hit;
-    switch (router_find(s->router, net_req_method(req),
-                        mark < 0 ? target : str_sub(target, 0, (size_t)mark), &hit)) {
+    if (cors_asked(s, req)) {
+        return;
+    }
+    switch (router_find(s->router, net_req_method(req), target_path(net_req_target(req)), &hit)) {
     case ROUTE_NO_PATH:
         plan_refusal(plan, CODE_NOT_FOUND);
         return;
@@ -105,7 +111,9 @@ static void on_drop(void *arg, struct net_req *req)
 static void on_request(void *arg, struct net_req *req)
 {
     struct exchange *parked = net_req_user(req);
-    if (parked) {
+    if (!parked && cors_asked(arg, req)) {
+        cors_answer(arg, &req);
+    } else if (parked) {
         exchange_resume(parked, req);
         submit(parked, exchange_run);
     } else {

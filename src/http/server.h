@@ -74,6 +74,7 @@ struct exchange {
     bool admitted; /* the steps before the body are done */
     bool reached_handler;
     char *target; /* what route_hit points into */
+    char *origin; /* of the page that asks, for a row that it may call; empty: none */
     char *scopes;
     char peer[PEER_BYTES];
 
@@ -142,6 +143,18 @@ enum err limit_refused(struct exchange *x, enum err e);
 /* The headers that tell about the budget. */
 void limit_headers(struct exchange *x);
 
+/* --- cors.c --- */
+
+/* Whether it is a browser's question before a request to a row that other sites may call. On the
+ * loop. */
+bool cors_asked(const struct http_server *s, const struct net_req *net);
+
+/* Answers it. On the loop. */
+void cors_answer(struct http_server *s, struct net_req **net);
+
+/* The headers that let the page which asked read the answer. */
+void cors_headers(struct exchange *x);
+
 /* --- input.c --- */
 
 /* Whether the media type of the request is one that the row takes. Head only. */
@@ -201,6 +214,9 @@ void stream_finish(struct exchange *x, enum err e);
 
 /* Whether a connection's other end is a listed proxy, which stands for many clients. Any thread. */
 bool http_server_is_proxy(const struct http_server *s, const struct sockaddr *peer);
+
+/* A request's target without its query. */
+struct str target_path(struct str target);
 
 /* A label that lives as long as the process: "200". */
 const char *status_label(int status);

@@ -276,6 +276,65 @@ static void takes_files(void **state)
     assert_non_null(strstr(a.body, "\"name\":\"a.md\",\"size\":5"));
 }
 
+#define ORIGIN "Origin: https://shop.example\r\n"
+
+/* A browser asks before it sends what a page of another site wants sent. */
+static void other_sites_may_call_what_is_open(void **state)
+{
+    (void)state;
+    test_ask(&a,
+             "OPTIONS /api/v1/open HTTP/1.1\r\n" ORIGIN "Access-Control-Request-Method: POST\r\n"
+             "Access-Control-Request-Headers: authorization\r\n",
+             NULL);
+    assert_int_equal(a.status, 204);
+    assert_string_equal(test_header(&a, "Access-Control-Allow-Origin"), "https://shop.example");
+    assert_string_equal(test_header(&a, "Access-Control-Allow-Methods"), "POST");
+    assert_non_null(strstr(test_header(&a, "Access-Control-Allow-Headers"), "Authorization"));
+    assert_string_equal(test_header(&a, "Access-Control-Allow-Credentials"), "");
+    test_ask(&a, "POST /api/v1/open HTTP/1.1\r\n" ORIGIN JSON_TYPE AUTH("visitor"),
+             "{\"name\":\"n\"}");
+    assert_int_equal(a.status, 201);
+    assert_string_equal(test_header(&a, "Access-Control-Allow-Origin"), "https://shop.example");
+    assert_string_equal(test_header(&a, "Vary"), "Origin");
+    /* what goes wrong can be read there too */
+    test_ask(&a, "POST /api/v1/open HTTP/1.1\r\n" ORIGIN JSON_TYPE AUTH("nobody"), "{}");
+    assert_error(401, "INVALID_TOKEN");
+    assert_string_equal(test_header(&a, "Access-Control-Allow-Origin"), "https://shop.example");
+}
+
+static void other_sites_may_call_nothing_else(void **state)
+{
+    static const char *const heads[] = {
+        /* a row that is not open, another method of one that is, no such row, not a question */
+        "OPTIONS /api/v1/things HTTP/1.1\r\n" ORIGIN "Access-Control-Request-Method: POST\r\n",
+        "OPTIONS /api/v1/open HTTP/1.1\r\n" ORIGIN "Access-Control-Request-Method: GET\r\n",
+        "OPTIONS /api/v1/none HTTP/1.1\r\n" ORIGIN "Access-Control-Request-Method: POST\r\n",
+        "OPTIONS /api/v1/open HTTP/1.1\r\n" ORIGIN,
+        "OPTIONS /api/v1/open HTTP/1.1\r\nAccess-Control-Request-Method: POST\r\n",
+        "GET /api/v1/things HTTP/1.1\r\n" ORIGIN AUTH("reader"),
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(heads); i++) {
+        test_ask(&a, heads[i], NULL);
+        assert_int_not_equal(a.status, 204);
+        assert_string_equal(test_header(&a, "Access-Control-Allow-Origin"), "");
+    }
+}
+
+static void hands_requests_on(void **state)
+{
+    (void)state;
+    test_ask(&a, "GET /handed/?EIO=4&x=%zz HTTP/1.1\r\n", NULL);
+    assert_int_equal(a.status, 202);
+    assert_string_equal(a.body, "/handed/?EIO=4&x=%zz 0");
+    assert_string_equal(test_header(&a, "X-Content-Type-Options"), "nosniff");
+    test_ask(&a, "POST /handed/?a HTTP/1.1\r\nContent-Type: text/plain\r\n" ORIGIN, "hello");
+    assert_string_equal(a.body, "/handed/?a 5");
+    assert_string_equal(test_header(&a, "Access-Control-Allow-Origin"), "https://shop.example");
+    test_ask(&a, "GET /handed HTTP/1.1\r\n", NULL);
+    assert_error(404, "NOT_FOUND");
+}
+
 static void runs_again(void **state)
 {
     (void)state;
@@ -651,6 +710,9 @@ int main(void)
         cmocka_unit_test(old_addresses_are_deprecated),
         cmocka_unit_test(allow_names_the_methods),
         cmocka_unit_test(takes_files),
+        cmocka_unit_test(other_sites_may_call_what_is_open),
+        cmocka_unit_test(other_sites_may_call_nothing_else),
+        cmocka_unit_test(hands_requests_on),
         cmocka_unit_test(runs_again),
         cmocka_unit_test(streams),
         cmocka_unit_test(a_failed_stream_says_so),

@@ -160,6 +160,19 @@ static enum err page(struct req *r)
     return static_reply(r, &asset);
 }
 
+/* Somebody else who answers, later as far as this floor can tell. */
+static enum err hand_on(struct req *r)
+{
+    struct net_header headers[HAND_ON_HEADERS];
+    size_t n;
+    SCOPED(buf_fini) struct buf b = buf_make(64 * KB);
+    struct net_req *net = req_hand_on(r, headers, &n);
+    const struct extent body = net_req_body(net);
+    buf_fmt(&b, STR_FMT " %zu", STR_ARG(net_req_target(net)), (size_t)body.n);
+    net_reply(&net, 202, headers, n, net_bytes_take(&b));
+    return ERR_OK;
+}
+
 #define ROW(method_, path_, who_, handler_)                                                        \
     .method = METHOD_##method_, .path = (path_), .who = WHO_##who_, .rate = RATE_READ,             \
     .handler = (handler_), .summary = "a row of the tests"
@@ -188,6 +201,10 @@ static const struct route rows[] = {
     {ROW(GET, "/api/v1/stream", VIEWER, stream), .scope = "*", .streams = true},
     {ROW(POST, "/api/v1/tenants", PLATFORM, delete_thing)},
     {ROW(GET, "/page", PUBLIC, page), .raw = true, .lane = LANE_LOOP},
+    {ROW(GET, "/handed/", PUBLIC, hand_on), .raw = true, .lane = LANE_LOOP, .hands_on = true},
+    {ROW(POST, "/handed/", PUBLIC, hand_on), .raw = true, .cors = true, .hands_on = true},
+    {ROW(POST, "/api/v1/open", VISITOR, create_thing), .scope = "things:write", .cors = true,
+     .status = 201, ROUTE_BODY(struct thing, thing_new_fields), .reply = thing_fields},
     ROUTE_END,
 };
 

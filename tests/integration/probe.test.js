@@ -226,7 +226,7 @@ const table = {
       [['http://169.254.169.254/latest'], 'VALIDATION_ERROR', 400],
       [['http://a@b/'], 'VALIDATION_ERROR', 400],
       [['ftp://b/'], 'VALIDATION_ERROR', 400],
-      [['http://localhost', ['--resolve']], 'VALIDATION_ERROR', 400, (r) => assert.ok(r.addresses.length > 0)],
+      [['http://127.0.0.1', ['--resolve']], 'VALIDATION_ERROR', 400, (r) => assert.ok(r.addresses.length > 0)],
     ],
   },
   'networks': {
