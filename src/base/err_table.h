@@ -27,6 +27,7 @@ CODE(UNSUPPORTED_MEDIA_TYPE, ERR_INVALID,         415, false, "The body is not o
 CODE(IDEMPOTENCY_MISMATCH,   ERR_INVALID,         422, false, "The Idempotency-Key was used before with another body.")
 CODE(RATE_LIMITED,           ERR_LIMIT,           429, true,  "Too many requests; Retry-After says when to come again.")
 CODE(TOO_MANY_STREAMS,       ERR_LIMIT,           429, true,  "The tenant has as many open streams as it may have at once; end one, or come again after Retry-After.")
+CODE(UPGRADE_REQUIRED,       ERR_INVALID,         426, false, "The address speaks WebSocket, version 13, and nothing else.")
 CODE(HEADERS_TOO_LARGE,      ERR_TOO_LARGE,       431, false, "The request's head is too large.")
 CODE(CANCELLED,              ERR_CANCELLED,       499, true,  "The request was given up before it was done.")
 CODE(INTERNAL_ERROR,         ERR_INTERNAL,        500, false, "Something went wrong on our side; the log has the request id.")

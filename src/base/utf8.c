@@ -1,28 +1,22 @@
 #include "base/utf8.h"
 
-/* Length of the well-formed sequence at p (n bytes left), or 0. Table 3-7 of the Unicode standard.
- */
-static size_t sequence(const unsigned char *p, size_t n)
+/* Begins a code point by its first byte. Table 3-7 of the Unicode standard. */
+static bool begin(struct utf8_parts *u, unsigned char c)
 {
-    const unsigned char c = p[0];
     if (c < 0x80) {
-        return 1;
+        return true;
     }
-    const size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    if (c < 0xc2 || c > 0xf4 || n < len) {
-        return 0;
-    }
-    const unsigned char lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    const unsigned char hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-    if (p[1] < lo || p[1] > hi) {
-        return 0;
-    }
-    for (size_t i = 2; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return len;
+    u->due = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+    u->low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    u->high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    return c >= 0xc2 && c <= 0xf4;
+}
+
+static bool go_on(struct utf8_parts *u, unsigned char c)
+{
+    const bool fits = c >= u->low && c <= u->high;
+    *u = (struct utf8_parts){(uint8_t)(u->due - 1), 0x80, 0xbf};
+    return fits;
 }
 
 /* How many bytes from p on are ASCII for certain: eight at a time. */
@@ -38,16 +32,26 @@ static size_t ascii_run(const char *p, size_t n)
     return i;
 }
 
-bool utf8_valid(struct str s)
+bool utf8_goes_on(struct utf8_parts *u, struct str part)
 {
-    for (size_t i = s.n ? ascii_run(s.p, s.n) : 0; i < s.n;) {
-        const size_t len = sequence((const unsigned char *)s.p + i, s.n - i);
-        if (!len) {
+    size_t i = 0;
+    while (i < part.n) {
+        i += u->due ? 0 : ascii_run(part.p + i, part.n - i);
+        if (i == part.n) {
+            break;
+        }
+        const unsigned char c = (unsigned char)part.p[i++];
+        if (u->due ? !go_on(u, c) : !begin(u, c)) {
             return false;
         }
-        i += len;
     }
     return true;
+}
+
+bool utf8_valid(struct str s)
+{
+    struct utf8_parts u = {};
+    return utf8_goes_on(&u, s) && !u.due;
 }
 
 bool utf8_is_text(struct str s)

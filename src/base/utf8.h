@@ -7,6 +7,17 @@
 /* Well-formed: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool utf8_valid(struct str s);
 
+/* UTF-8 that comes in parts. Zeroed: nothing has come. */
+struct utf8_parts {
+    uint8_t due; /* bytes that the code point at the end still lacks */
+    uint8_t low; /* bounds of the next one of them */
+    uint8_t high;
+};
+
+/* Whether the text is well-formed with this part behind what came before: false at the earliest
+ * byte with which no text can go on. Not to be asked again then. */
+bool utf8_goes_on(struct utf8_parts *u, struct str part);
+
 /* Well-formed and without NUL or other ASCII control signs but tab, newline and carriage return. */
 bool utf8_is_text(struct str s);
 

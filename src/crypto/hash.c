@@ -13,6 +13,7 @@
  * message: it is done once, and what was found lives as long as the process. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static EVP_MD *sha256;
+static EVP_MD *sha1;
 static EVP_MAC_CTX *hmac; /* HMAC-SHA256 without a key, duplicated for each use */
 
 static void fetch(void)
@@ -23,8 +24,9 @@ static void fetch(void)
         OSSL_PARAM_construct_end(),
     };
     sha256 = EVP_MD_fetch(NULL, digest, NULL);
+    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    must(sha256 && mac);
+    must(sha256 && sha1 && mac);
     hmac = EVP_MAC_CTX_new(mac);
     EVP_MAC_free(mac); /* the context holds it */
     must(hmac && EVP_MAC_CTX_set_params(hmac, params) == 1);
@@ -34,6 +36,12 @@ void hash_sha256(const void *p, size_t n, uint8_t ret[HASH_BYTES])
 {
     (void)pthread_once(&once, fetch);
     must(EVP_Digest(n ? p : "", n, ret, NULL, sha256, NULL) == 1);
+}
+
+void hash_sha1(struct str s, uint8_t ret[HASH_SHA1_BYTES])
+{
+    (void)pthread_once(&once, fetch);
+    must(EVP_Digest(s.n ? s.p : "", s.n, ret, NULL, sha1, NULL) == 1);
 }
 
 struct hash {

@@ -5,13 +5,19 @@
 
 #include "base/extent.h"
 
-enum { HASH_BYTES = 32 };
+enum {
+    HASH_BYTES = 32,
+    HASH_SHA1_BYTES = 20,
+};
 
 /* The digest of n bytes; p may be NULL when n is 0. */
 void hash_sha256(const void *p, size_t n, uint8_t ret[HASH_BYTES]);
 
 /* The digest of all of a source; false, with errno, when it cannot be read. */
 bool hash_extent(const struct extent *s, uint8_t ret[HASH_BYTES]);
+
+/* SHA-1, for protocols that want it where it protects nothing (the handshake of WebSocket). */
+void hash_sha1(struct str s, uint8_t ret[HASH_SHA1_BYTES]);
 
 /* A digest of bytes that come in parts. */
 struct hash;

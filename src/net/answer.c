@@ -12,6 +12,7 @@ static const struct {
     int status;
     const char *text;
 } reasons[] = {
+    {101, "Switching Protocols"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -42,6 +43,7 @@ static const struct {
     {421, "Misdirected Request"},
     {422, "Unprocessable Content"},
     {425, "Too Early"},
+    {426, "Upgrade Required"},
     {428, "Precondition Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
@@ -87,7 +89,7 @@ bool answer_has_body(int status)
 
 void answer_begin(struct buf *b, int status)
 {
-    must(status >= 200 && status <= 599);
+    must(status == 101 || (status >= 200 && status <= 599));
     buf_cstr(b, "HTTP/1.1 ");
     buf_u64(b, (uint64_t)status);
     buf_char(b, ' ');
@@ -112,7 +114,7 @@ void answer_header(struct buf *b, struct str name, struct str value)
     buf_cstr(b, "\r\n");
 }
 
-static struct buf head_of(int status, const struct net_header *headers, size_t count)
+struct buf answer_head(int status, const struct net_header *headers, size_t count)
 {
     struct buf b = buf_make(ANSWER_MAX_HEAD);
     (void)buf_room(&b, USUAL_HEAD);
@@ -143,7 +145,7 @@ static void hand_over(struct net_req **r, enum post_kind kind, struct buf *head,
 void net_reply(struct net_req **r, int status, const struct net_header *headers, size_t count,
                struct net_bytes *body)
 {
-    struct buf b = head_of(status, headers, count);
+    struct buf b = answer_head(status, headers, count);
     if (answer_has_body(status)) {
         buf_cstr(&b, "Content-Length: ");
         buf_u64(&b, body ? net_bytes_view(body).n : 0);
@@ -160,7 +162,7 @@ void net_reply_file(struct net_req **r, int status, const struct net_header *hea
                     struct extent take)
 {
     must(take.in_file && answer_has_body(status));
-    struct buf b = head_of(status, headers, count);
+    struct buf b = answer_head(status, headers, count);
     buf_fmt(&b, "Content-Length: %" PRIu64 "\r\n", take.n);
     if (take.n == 0 || str_is((*r)->method, "HEAD")) {
         (void)close(take.fd);
@@ -175,7 +177,7 @@ struct net_ref net_stream_open(struct net_req **r, struct net_server *s, int sta
 {
     const struct net_ref ref = (*r)->ref;
     must((*r)->loop->server == s && answer_has_body(status));
-    struct buf b = head_of(status, headers, count);
+    struct buf b = answer_head(status, headers, count);
     hand_over(r, POST_OPEN, &b, NULL, (struct extent){}, ops);
     return ref;
 }
@@ -190,15 +192,9 @@ static void post_to(struct net_server *s, struct net_ref ref, enum post_kind kin
     loop_post(&s->loops[ref.loop], p);
 }
 
-static bool is_current(struct net_server *s, struct net_ref ref)
-{
-    return ref.slot < s->slots.count && ref.loop < (uint32_t)s->loop_count &&
-           atomic_load(&s->slots.all[ref.slot].generation) == ref.generation;
-}
-
 bool net_stream_send(struct net_server *s, struct net_ref ref, struct net_bytes *bytes)
 {
-    const bool open = is_current(s, ref);
+    const bool open = server_has(s, ref);
     /* an empty chunk would end the answer */
     if (!open || net_bytes_view(bytes).n == 0) {
         net_bytes_unref(bytes);
@@ -208,9 +204,42 @@ bool net_stream_send(struct net_server *s, struct net_ref ref, struct net_bytes 
     return true;
 }
 
+/* One message for the loop, with those of the references that are its own and current. */
+static size_t post_many(struct net_server *s, uint32_t loop, const struct net_ref *refs,
+                        size_t count, struct net_bytes *bytes)
+{
+    struct post *p = mem_alloc(1, sizeof(*p) + count * sizeof(*refs));
+    p->kind = POST_MANY;
+    p->many.refs = (struct net_ref *)(p + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (refs[i].loop == loop && server_has(s, refs[i])) {
+            p->many.refs[p->many.count++] = refs[i];
+        }
+    }
+    const size_t sent = p->many.count;
+    if (sent == 0) {
+        mem_free(p);
+        return 0;
+    }
+    p->bytes = net_bytes_ref(bytes);
+    loop_post(&s->loops[loop], p);
+    return sent;
+}
+
+size_t net_stream_send_many(struct net_server *s, const struct net_ref *refs, size_t count,
+                            struct net_bytes *bytes)
+{
+    size_t sent = 0;
+    for (int i = 0; i < s->loop_count && net_bytes_view(bytes).n; i++) {
+        sent += post_many(s, (uint32_t)i, refs, count, bytes);
+    }
+    net_bytes_unref(bytes);
+    return sent;
+}
+
 void net_stream_end(struct net_server *s, struct net_ref ref)
 {
-    if (is_current(s, ref)) {
+    if (server_has(s, ref)) {
         post_to(s, ref, POST_FINISH, NULL);
     }
 }

@@ -12,16 +12,24 @@ struct net_bytes {
     char own[];
 };
 
-struct net_bytes *net_bytes_new(struct str copy)
+struct net_bytes *net_bytes_pair(struct str first, struct str second)
 {
-    struct net_bytes *b = mem_alloc(1, sizeof(*b) + copy.n);
+    struct net_bytes *b = mem_alloc(1, sizeof(*b) + first.n + second.n);
     atomic_init(&b->refs, 1);
-    b->n = copy.n;
+    b->n = first.n + second.n;
     b->p = b->own;
-    if (copy.n) {
-        memcpy(b->own, copy.p, copy.n);
+    if (first.n) {
+        memcpy(b->own, first.p, first.n);
+    }
+    if (second.n) {
+        memcpy(b->own + first.n, second.p, second.n);
     }
     return b;
+}
+
+struct net_bytes *net_bytes_new(struct str copy)
+{
+    return net_bytes_pair(copy, STR(""));
 }
 
 struct net_bytes *net_bytes_lasting(struct str bytes)
@@ -46,8 +54,13 @@ struct net_bytes *net_bytes_take(struct buf *take)
 
 struct net_bytes *net_bytes_ref(struct net_bytes *b)
 {
-    (void)atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+    net_bytes_ref_many(b, 1);
     return b;
+}
+
+void net_bytes_ref_many(struct net_bytes *b, unsigned int n)
+{
+    (void)atomic_fetch_add_explicit(&b->refs, n, memory_order_relaxed);
 }
 
 void net_bytes_unref(struct net_bytes *b)

@@ -9,6 +9,10 @@
  *   BUSY   → ANSWER  net_reply                            [reply]
  *   BUSY   → STREAM  net_stream_open                      [open_stream]
  *   STREAM → ANSWER  net_stream_end                       [end_stream]
+ *   BUSY   → WS      net_ws_open                          [conn_ws_open]
+ *   WS     → WS_CLOSE  net_ws_close, drain                [conn_ws_close]
+ *   WS     → ANSWER  the client's close frame, or what breaks the rules; ours is queued  [finish]
+ *   WS_CLOSE → ANSWER  the client's close frame           [finish]
  *   IDLE, HEAD, BODY → ANSWER  refused                    [conn_refuse]
  *   ANSWER → IDLE    all sent, keep-alive                 [answered]
  *   ANSWER → LINGER  all sent, but the client may still be sending  [answered]
@@ -16,14 +20,17 @@
  *
  * Invariants:
  * 1. req is not NULL exactly in BODY (ours), ADMIT and BUSY (out; only request_gone may touch it).
- * 2. The slot's generation changes when a request's answer or stream is complete, and when the
- *    connection dies; so a reference names one request, never the next one of the connection.
- * 3. Nothing is sent but from conn_flush, once a round; no callback of the floor above runs inside
+ * 2. The slot's generation changes when a request's answer or stream is complete, when a WebSocket
+ *    leaves WS, and when the connection dies; so a reference names one request, never the next one
+ * of the connection.
+ * 3. Nothing is sent but from conn_flush, once a round, and once more for each output_high_water
+ * bytes that a round brings to a stream or WebSocket; no callback of the floor above runs inside
  *    another.
  * 4. DEAD objects stay until the end of the round; every entry looks for that first. */
 #include "net/conn.h"
 
 #include "net/conn_read.h"
+#include "net/conn_ws.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
@@ -40,8 +47,8 @@ static void arm(struct conn *c)
     uint32_t want = 0;
     if (conn_reads(c)) {
         want = EPOLLIN | EPOLLRDHUP;
-    } else if (c->state == CONN_ADMIT) {
-        want = 0; /* a FIN that is seen now may stand behind the body, and says nothing */
+    } else if (c->state == CONN_ADMIT || c->state == CONN_WS) {
+        want = 0; /* a FIN that is seen now may stand behind unread bytes, and says nothing */
     } else if (!c->half_closed) {
         want = EPOLLRDHUP | (c->muted ? 0u : EPOLLIN);
     }
@@ -122,6 +129,8 @@ void conn_close(struct conn *c)
         request_gone(TAKE(c->req));
     } else if (was == CONN_STREAM) {
         end_callbacks(c);
+    } else if (was == CONN_WS || was == CONN_WS_CLOSE) {
+        conn_ws_gone(c, was == CONN_WS);
     }
 }
 
@@ -212,6 +221,27 @@ static void open_stream(struct conn *c, struct post *p)
     }
 }
 
+/* Whether somebody who does not read is the matter, who is to be cut off. */
+static bool is_over_water(const struct conn *c)
+{
+    return (c->state == CONN_STREAM || c->state == CONN_WS) &&
+           output_weight(&c->out) > c->loop->server->limits.output_high_water;
+}
+
+void conn_send(struct conn *c, struct net_bytes *bytes)
+{
+    must(c->state == CONN_STREAM || c->state == CONN_WS);
+    if (c->state == CONN_STREAM && c->chunked) {
+        output_add_chunk(&c->out, bytes);
+    } else {
+        output_add(&c->out, bytes, STR(""));
+    }
+    loop_dirty(c->loop, c);
+    if (is_over_water(c)) {
+        conn_flush(c);
+    }
+}
+
 void conn_post(struct conn *c, struct post *p)
 {
     switch (p->kind) {
@@ -228,18 +258,30 @@ void conn_post(struct conn *c, struct post *p)
         open_stream(c, p);
         break;
     case POST_CHUNK:
-        must(c->state == CONN_STREAM);
-        if (c->chunked) {
-            output_add_chunk(&c->out, p->bytes);
-        } else {
-            output_add(&c->out, p->bytes, STR(""));
-        }
-        loop_dirty(c->loop, c);
+        conn_send(c, p->bytes);
         break;
     case POST_FINISH:
         must(c->state == CONN_STREAM);
         end_stream(c);
         break;
+    case POST_REFUSE:
+        must(c->state == CONN_BUSY && c->req == p->req);
+        conn_refuse(c, p->refusal, 0, p->req);
+        break;
+    case POST_WS:
+        must(c->state == CONN_BUSY && c->req == p->req);
+        conn_ws_open(c, p);
+        break;
+    case POST_CLOSE:
+        must(c->state == CONN_WS);
+        conn_ws_close(c, p->code, p->bytes, "server");
+        break;
+    case POST_PAUSE:
+        must(c->state == CONN_WS);
+        conn_ws_pause(c, p->paused);
+        break;
+    case POST_MANY:
+        must_fail(__FILE__, __LINE__, "it is for many");
     }
 }
 
@@ -277,10 +319,11 @@ static uint64_t taken(const struct conn *c)
     return c->out.queued > with_us ? c->out.queued - with_us : 0;
 }
 
-/* While a body comes in, its own timer rules. */
+/* While a body or a message comes in, its own timer rules; so does that of a closing WebSocket. */
 static void watch_reader(struct conn *c)
 {
-    if (c->state == CONN_BODY || c->timer.class == TIMER_WRITE) {
+    if (c->timer.class == TIMER_BODY || c->timer.class == TIMER_WRITE ||
+        c->state == CONN_WS_CLOSE) {
         return;
     }
     pace_begin(&c->pace, c->loop->now_us, c->loop->server->limits.write_timeout_us);
@@ -291,7 +334,10 @@ static void watch_reader(struct conn *c)
 static void wait_for_room(struct conn *c)
 {
     c->out_waiting = true;
-    if (c->state == CONN_STREAM && c->out.unsent > c->loop->server->limits.output_high_water) {
+    if (is_over_water(c)) {
+        if (c->ws) {
+            c->ws->why = "slow";
+        }
         conn_close(c);
         return;
     }
@@ -317,6 +363,8 @@ void conn_flush(struct conn *c)
     c->out_waiting = c->tls && tls_wants_room(c->tls);
     if (c->state == CONN_STREAM) {
         conn_set_timer(c, TIMER_NONE);
+    } else if (c->state == CONN_WS) {
+        conn_ws_flushed(c);
     } else if (c->state == CONN_ANSWER) {
         answered(c);
     }
@@ -389,6 +437,10 @@ void conn_expired(struct conn *c)
         conn_set_timer(c, c->timer.class);
         return;
     }
+    if (c->ws) {
+        conn_ws_expired(c);
+        return;
+    }
     const char *kind = c->tls && !tls_is_open(c->tls) ? "handshake" : kinds[c->timer.class];
     if (kind) {
         metric_add(METRIC_HTTP_TIMEOUTS, kind, 1);
@@ -418,5 +470,7 @@ void conn_drain(struct conn *c)
     conn_yield(c);
     if (c->state == CONN_STREAM) {
         drain_stream(c);
+    } else if (c->state == CONN_WS) {
+        conn_ws_drain(c);
     }
 }

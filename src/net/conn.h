@@ -11,18 +11,21 @@
 struct loop;
 struct post;
 struct tls_session;
+struct ws;
 
 enum conn_state {
-    CONN_IDLE,   /* no byte of the next request has come */
-    CONN_HEAD,   /* a part of a head has come */
-    CONN_ADMIT,  /* the request is out with the floor above: is its body to be read? */
-    CONN_BODY,   /* the head is accepted, its body is coming */
-    CONN_BUSY,   /* the request is out with the floor above */
-    CONN_ANSWER, /* its whole answer is queued */
-    CONN_STREAM, /* its answer is a stream that is open */
-    CONN_LINGER, /* everything is said; what still comes is thrown away, so that the client can
-                    read our last words before a reset */
-    CONN_DEAD,   /* closed; freed at the end of the round */
+    CONN_IDLE,     /* no byte of the next request has come */
+    CONN_HEAD,     /* a part of a head has come */
+    CONN_ADMIT,    /* the request is out with the floor above: is its body to be read? */
+    CONN_BODY,     /* the head is accepted, its body is coming */
+    CONN_BUSY,     /* the request is out with the floor above */
+    CONN_ANSWER,   /* its whole answer is queued */
+    CONN_STREAM,   /* its answer is a stream that is open */
+    CONN_WS,       /* it is a WebSocket */
+    CONN_WS_CLOSE, /* our close frame is queued, the other side's is awaited */
+    CONN_LINGER,   /* everything is said; what still comes is thrown away, so that the client can
+                      read our last words before a reset */
+    CONN_DEAD,     /* closed; freed at the end of the round */
 };
 
 /* Who has connected. */
@@ -58,6 +61,7 @@ struct conn {
                             are gone */
     struct output out;
     struct net_stream_ops stream;
+    struct ws *ws;     /* CONN_WS, CONN_WS_CLOSE; else NULL */
     struct conn *prev; /* in the list of all of the loop */
     struct conn *next;
     struct conn *next_dirty;
@@ -80,6 +84,10 @@ void conn_expired(struct conn *c);
 
 /* A message for its current request or stream. */
 void conn_post(struct conn *c, struct post *p);
+
+/* Queues a chunk of its stream, or a frame of its WebSocket; consumes it. May close the connection.
+ */
+void conn_send(struct conn *c, struct net_bytes *bytes);
 
 /* Sends what is queued, and goes on with what is next. */
 void conn_flush(struct conn *c);

@@ -1,5 +1,6 @@
 #include "net/conn_read.h"
 
+#include "net/conn_ws.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
@@ -19,7 +20,7 @@ static bool parses(const struct conn *c)
 
 bool conn_reads(const struct conn *c)
 {
-    return parses(c) || c->state == CONN_LINGER;
+    return parses(c) || c->state == CONN_LINGER || (c->ws && !c->ws->paused);
 }
 
 static void dispatch(struct conn *c)
@@ -254,7 +255,9 @@ void conn_read(struct conn *c)
         return;
     }
     const ssize_t n = c->tls ? receive_tls(c) : recv(c->fd, p, READ_BYTES, MSG_DONTWAIT);
-    if (n > 0) {
+    if (n > 0 && c->ws) {
+        conn_ws_take(c, p, (size_t)n);
+    } else if (n > 0) {
         conn_take(c, (struct str){p, (size_t)n});
     } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;

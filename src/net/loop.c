@@ -4,6 +4,7 @@
 #include "net/loop.h"
 
 #include "net/conn_read.h"
+#include "net/conn_ws.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -22,6 +23,11 @@ static const int64_t pace_step_us = SECOND_US;
 
 /* The loop that runs on this thread. */
 static _Thread_local const struct loop *here;
+
+bool loop_is_here(const struct loop *l)
+{
+    return here == l;
+}
 
 void loop_wake(struct loop *l)
 {
@@ -45,7 +51,7 @@ void loop_post(struct loop *l, struct post *post)
     *l->posts_end = post;
     l->posts_end = &post->next;
     (void)pthread_mutex_unlock(&l->post_lock);
-    if (first && here != l) {
+    if (first && !loop_is_here(l)) {
         loop_wake(l);
     }
 }
@@ -107,6 +113,8 @@ static void drop_post(struct post *p)
     }
     if (p->kind == POST_OPEN && p->ops.on_close) {
         p->ops.on_close(p->ops.arg);
+    } else if (p->kind == POST_WS) {
+        ws_free(&p->ws, WS_ABNORMAL);
     }
     if (p->req) {
         request_free(p->req);
@@ -115,7 +123,7 @@ static void drop_post(struct post *p)
     }
 }
 
-static struct conn *find(const struct loop *l, struct net_ref ref)
+struct conn *loop_find(const struct loop *l, struct net_ref ref)
 {
     const struct slot *slot = &l->server->slots.all[ref.slot];
     /* only while the reference is good is the place one of this loop's */
@@ -132,12 +140,31 @@ static struct post *take_posts(struct loop *l)
     return first;
 }
 
+static void run_many(struct loop *l, struct post *p)
+{
+    net_bytes_ref_many(p->bytes, (unsigned int)p->many.count);
+    for (size_t i = 0; i < p->many.count; i++) {
+        struct conn *c = loop_find(l, p->many.refs[i]);
+        if (c) {
+            conn_send(c, p->bytes);
+        } else {
+            net_bytes_unref(p->bytes);
+        }
+    }
+    net_bytes_unref(p->bytes);
+}
+
 static void run_posts(struct loop *l)
 {
     for (struct post *p = take_posts(l), *next; p; p = next) {
         next = p->next;
+        if (p->kind == POST_MANY) {
+            run_many(l, p);
+            mem_free(p);
+            continue;
+        }
         const bool of_request = p->req != NULL;
-        struct conn *c = find(l, p->ref);
+        struct conn *c = loop_find(l, p->ref);
         l->requests_out -= of_request;
         if (!c) {
             drop_post(p);
@@ -277,6 +304,7 @@ static void make_timers(struct loop *l)
     l->timers.span_us[TIMER_IDLE] = limits->idle_timeout_us;
     l->timers.span_us[TIMER_WRITE] = min_i64(pace_step_us, limits->write_timeout_us / 4);
     l->timers.span_us[TIMER_LINGER] = LINGER_SILENCE_US;
+    l->timers.span_us[TIMER_WS_CLOSE] = WS_CLOSE_US;
 }
 
 void loop_init(struct loop *l, struct net_server *s, uint32_t index)

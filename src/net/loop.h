@@ -60,6 +60,12 @@ void loop_adopt(struct loop *l, struct conn *c);
 /* What others know the connection's current request by. */
 struct net_ref loop_ref(const struct conn *c);
 
+/* The connection of this loop whose current request has the reference; NULL when it is stale. */
+struct conn *loop_find(const struct loop *l, struct net_ref ref);
+
+/* Whether it is the loop of this thread. */
+bool loop_is_here(const struct loop *l);
+
 /* Takes the connection out of the tables; it is freed at the end of the round. */
 void loop_bury(struct loop *l, struct conn *c);
 

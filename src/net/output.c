@@ -44,6 +44,7 @@ static struct output_part *append(struct output *o, struct net_bytes *bytes, str
         o->first = p;
     }
     o->last = p;
+    o->parts++;
     return p;
 }
 
@@ -110,6 +111,12 @@ static void drop_first(struct output *o)
     }
     net_bytes_unref(p->bytes);
     mem_free(p);
+    o->parts--;
+}
+
+size_t output_weight(const struct output *o)
+{
+    return o->unsent + o->parts * sizeof(struct output_part);
 }
 
 /* Adds what is left of one text after skipping *skip bytes. */

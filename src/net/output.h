@@ -12,6 +12,7 @@ struct tls_session;
 struct output {
     struct output_part *first;
     struct output_part *last;
+    size_t parts;
     size_t unsent;   /* bytes in memory */
     uint64_t queued; /* bytes, ever */
 };
@@ -34,6 +35,9 @@ enum output_result {
 
 /* Sends what the socket takes, over TLS unless that is NULL; never blocks, never raises SIGPIPE. */
 enum output_result output_flush(struct output *o, int fd, struct tls_session *tls);
+
+/* Memory that it holds for what is unsent, with what each part takes beside its bytes. */
+size_t output_weight(const struct output *o);
 
 /* Drops everything. */
 void output_fini(struct output *o);

@@ -39,6 +39,10 @@ static void refusal_head(struct buf *head, int status, struct str id, const char
     if (content_type) {
         answer_header(head, STR("Content-Type"), str_of(content_type));
     }
+    if (status == 426) { /* it must name what to upgrade to (RFC 9110, 15.5.22; RFC 6455, 4.2.2) */
+        buf_cstr(head, "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Version: 13\r\n");
+    }
     if (retry_after_s > 0) {
         buf_fmt(head, "Retry-After: %d\r\n", retry_after_s);
     }

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 struct conn;
+struct ws;
 
 enum post_kind {
     POST_ADMIT,  /* a request may have its body */
@@ -15,18 +16,33 @@ enum post_kind {
     POST_OPEN,   /* a request's answer becomes a stream */
     POST_CHUNK,  /* one chunk of a stream */
     POST_FINISH, /* the end of a stream */
+    POST_MANY,   /* one chunk for many streams, or frame for many WebSockets */
+    POST_REFUSE, /* a request is not let through after all */
+    POST_WS,     /* a request becomes a WebSocket */
+    POST_CLOSE,  /* our close frame */
+    POST_PAUSE,  /* a WebSocket is to be read, or not */
 };
 
 /* One message to the loop. That of a request is part of it; the others are allocated. */
 struct post {
     struct post *next;
     enum post_kind kind;
-    struct net_req *req;    /* POST_ADMIT, POST_REPLY, POST_OPEN: owns it */
+    struct net_req *req;    /* POST_ADMIT, POST_REPLY, POST_OPEN, POST_REFUSE, POST_WS: owns it */
     struct net_ref ref;     /* whom it concerns */
     struct net_bytes *head; /* status line and headers, without those that the loop adds */
     struct net_bytes *bytes;
     struct extent file; /* behind bytes; owns its descriptor */
-    struct net_stream_ops ops;
+    union {
+        struct net_stream_ops ops; /* POST_OPEN */
+        struct refusal refusal;    /* POST_REFUSE */
+        struct ws *ws;             /* POST_WS: owns it */
+        int code;                  /* POST_CLOSE */
+        bool paused;               /* POST_PAUSE */
+        struct {
+            struct net_ref *refs; /* POST_MANY: behind the message */
+            size_t count;
+        } many;
+    };
 };
 
 /* Life: made by the loop when a head is whole; handed to the floor above when the message is whole;

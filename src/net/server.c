@@ -84,6 +84,12 @@ const char *net_server_address(const struct net_server *s)
     return s->address;
 }
 
+bool server_has(const struct net_server *s, struct net_ref ref)
+{
+    return ref.slot < s->slots.count && ref.loop < (uint32_t)s->loop_count &&
+           atomic_load(&s->slots.all[ref.slot].generation) == ref.generation;
+}
+
 void net_server_load(const struct net_server *s, int *ret_connections, int *ret_streams)
 {
     *ret_connections = atomic_load(&s->slots.used);

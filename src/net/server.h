@@ -208,9 +208,15 @@ struct net_ref net_stream_open(struct net_req **r, struct net_server *s, int sta
                                const struct net_header *headers, size_t count,
                                const struct net_stream_ops *ops);
 
-/* Queues one chunk; consumes bytes. False when the stream is gone (the bytes are dropped). A reader
- * that leaves more than output_high_water unread is closed. Any thread. */
+/* Queues one chunk, or one frame of a WebSocket; consumes bytes. False when the stream is gone (the
+ * bytes are dropped). A reader that leaves more than output_high_water unread is closed. Any
+ * thread. */
 bool net_stream_send(struct net_server *s, struct net_ref ref, struct net_bytes *bytes);
+
+/* The same for many at once, with one message to each loop; consumes bytes. How many of the streams
+ * were still there. Any thread. */
+size_t net_stream_send_many(struct net_server *s, const struct net_ref *refs, size_t count,
+                            struct net_bytes *bytes);
 
 /* Sends what is queued and the last chunk. Any thread. */
 void net_stream_end(struct net_server *s, struct net_ref ref);

@@ -23,4 +23,7 @@ struct net_server {
     struct loop *loops;
 };
 
+/* Whether what the reference names is still there. Any thread; it may be gone the next moment. */
+bool server_has(const struct net_server *s, struct net_ref ref);
+
 #endif

@@ -16,19 +16,30 @@ static void take_out(struct timer *timer)
     }
 }
 
-void timer_set(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us)
+void timer_set_in(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us,
+                  int64_t span_us)
 {
     take_out(timer);
     timer->class = class;
+    timer->at_us = now_us + span_us;
+    struct timer *before = t->lists[class].prev;
+    while (before != &t->lists[class] && before->at_us > timer->at_us) {
+        before = before->prev;
+    }
+    timer->prev = before;
+    timer->next = before->next;
+    before->next->prev = timer;
+    before->next = timer;
+}
+
+void timer_set(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us)
+{
     if (class == TIMER_NONE) {
+        take_out(timer);
+        timer->class = class;
         return;
     }
-    struct timer *end = &t->lists[class];
-    timer->at_us = now_us + t->span_us[class];
-    timer->prev = end->prev;
-    timer->next = end;
-    end->prev->next = timer;
-    end->prev = timer;
+    timer_set_in(t, timer, class, now_us, t->span_us[class]);
 }
 
 struct timer *timers_oldest(const struct timers *t, enum timer_class class)

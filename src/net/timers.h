@@ -1,6 +1,6 @@
-/* Deadlines in one list for each class. All of a class last equally long, so each list is in order
- * by itself: setting, clearing and finding the next one cost the same for any number. Belongs to
- * the loop. */
+/* Deadlines in one list for each class. All of a class last equally long, or nearly all, so each
+ * list is in order almost by itself: setting, clearing and finding the next one cost the same for
+ * any number. Belongs to the loop. */
 #ifndef NET_TIMERS_H
 #define NET_TIMERS_H
 
@@ -13,6 +13,8 @@ enum timer_class {
     TIMER_IDLE,
     TIMER_WRITE,
     TIMER_LINGER,
+    TIMER_PING, /* each has its own time */
+    TIMER_WS_CLOSE,
     TIMER_CLASSES,
 };
 
@@ -35,7 +37,11 @@ void timers_init(struct timers *t);
 /* (Re)starts a timer; TIMER_NONE clears it. */
 void timer_set(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us);
 
-/* The one of a class that was set first; NULL when there is none. */
+/* The same for a span of its own; costs a step for each timer of the class that is due later. */
+void timer_set_in(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us,
+                  int64_t span_us);
+
+/* The one of a class that is due first; NULL when there is none. */
 struct timer *timers_oldest(const struct timers *t, enum timer_class class);
 
 /* The earliest deadline, INT64_MAX when there is none. */
