@@ -236,6 +236,40 @@ static void closes_from_here(void **state)
     (void)close(fd);
 }
 
+static void closes_whoever_breaks_the_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        int code;
+        struct str bytes;
+    } rows[] = {
+#define HOSTILE(what, code, at, bytes) {what, code, STR(bytes)},
+#include "net/hostile_frames_table.h"
+#undef HOSTILE
+    };
+    static const struct net_ws_options small = {.max_message = 130};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct ws_end e = {.quiet = true};
+        const int fd = ws_connect(&e, &f, &small);
+        client_send(fd, rows[i].bytes);
+        struct ws_got got = ws_read(fd);
+        while (got.first == PONG) {
+            buf_fini(&got.payload);
+            got = ws_read(fd);
+        }
+        SCOPED(buf_fini) struct buf rest = client_rest(fd);
+        fixture_wait(&f, &e.closed, 1);
+        const uint8_t *p = (const uint8_t *)got.payload.p;
+        if (got.first != CLOSE || (p[0] << 8 | p[1]) != rows[i].code || got.payload.n < 10 ||
+            rest.n || e.code != rows[i].code || e.closed != 1) {
+            fail_msg("%s: first byte %02x, code %d", rows[i].what, got.first, e.code);
+        }
+        buf_fini(&got.payload);
+        (void)close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +281,7 @@ int main(void)
         WITH_FIXTURE(takes_what_stands_behind_the_request, &f),
         WITH_FIXTURE(answers_a_close_frame, &f),
         WITH_FIXTURE(closes_from_here, &f),
+        WITH_FIXTURE(closes_whoever_breaks_the_rules, &f),
     };
     fixture_loops = 1;
     const int failed = cmocka_run_group_tests_name("one loop", tests, NULL, NULL);
