@@ -54,13 +54,13 @@ static enum err follow(struct req *r, int64_t since, struct str type)
 {
     struct net_stream_ops ops;
     struct net_ref ref;
-    struct hub_follower *f = hub_follower_new(app_of(r)->hub, r->cx.tenant, since, type, &ops);
+    struct hub_sse *s = hub_sse_new(app_of(r)->hub, r->cx.tenant, since, type, &ops);
     const enum err e = req_sse_detach(r, &ops, &ref);
     if (e) {
-        ops.on_close(ops.arg);
+        hub_sse_free(&s);
         return e;
     }
-    hub_follow(f, ref);
+    hub_sse_follow(s, ref);
     return ERR_OK;
 }
 

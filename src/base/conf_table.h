@@ -42,6 +42,7 @@ CONF_INT(sse_heartbeat_ms,     "METACHAT_SSE_HEARTBEAT_MS",     20000, 10, 60000
 CONF_INT(streams_max,          "METACHAT_STREAMS_MAX",         6000, 1, 1000000, "streams", 0, "Open streams in all (followers of events, streamed answers); beyond: 503. Fewer than METACHAT_HTTP_MAX_CONNECTIONS, so that requests find room beside them.")
 CONF_INT(streams_per_tenant,   "METACHAT_STREAMS_PER_TENANT",  2000, 1, 1000000, "streams", 0, "Open streams of one tenant; beyond: 429.")
 CONF_INT(follow_max_behind,    "METACHAT_FOLLOW_MAX_BEHIND",    10000, 1, 10000000, "events", 0, "A follower of events that is further behind is told to reload.")
+CONF_INT(follow_max_joins,     "METACHAT_FOLLOW_MAX_JOINS",     200, 1, 100000, "conversations", 0, "Conversations whose live text one follower of a tenant hears at once.")
 
 CONF_SECTION("Threads")
 CONF_INT(api_threads,    "METACHAT_API_THREADS",    64, 1, 1024, "threads", 0, "Threads for ordinary requests.")

@@ -146,6 +146,7 @@ struct hub_said {
     struct str name, json; /* of HUB_SAY */
     struct uuid turn;      /* of the others */
     struct str text;       /* of HUB_TURN_TEXT */
+    int64_t at;            /* of it, for the relay: hub_say fills it in */
 };
 
 /* Says it to all who follow the conversation and have caught up, and to those who joined it, in the

@@ -1,4 +1,4 @@
-/* Topics, and the life of followers. */
+/* Topics and rooms, and the queue of topics. */
 #include "base/mem.h"
 
 #include "realtime/hub_in.h"
@@ -27,6 +27,7 @@ struct topic *topic_use(struct hub *h, struct tenant_id tenant)
         struct topic **bucket = bucket_of(h, tenant);
         t = mem_new(struct topic);
         t->tenant = tenant;
+        link_init(&t->newcomers);
         t->next = *bucket;
         *bucket = t;
     }
@@ -71,103 +72,56 @@ struct topic *topic_dequeue(struct hub *h)
     return t;
 }
 
-/* --- followers; under the lock --- */
+/* --- rooms; under the lock --- */
 
-bool follower_drop(struct hub_follower *f)
+static struct room **room_bucket(struct hub *h, struct hub_room key)
 {
-    if (--f->holders) {
-        return false;
-    }
-    must(!f->topic);
-    mem_free(f->type);
-    mem_free(f);
-    return true;
+    const uint64_t hash = str_hash((struct str){(const char *)&key, sizeof(key)});
+    return &h->rooms[(hash ^ hash >> 32) % ROOM_BUCKETS];
 }
 
-static void follower_link(struct hub *h, struct hub_follower *f)
+static struct hub_room key_of(const struct room *r)
 {
-    struct topic *t = topic_use(h, f->tenant);
-    f->topic = t;
-    f->next = t->followers;
-    if (t->followers) {
-        t->followers->prev = f;
-    }
-    t->followers = f;
-    h->followers++;
-    topic_enqueue(h, t);
+    return (struct hub_room){r->topic->tenant, r->conversation};
 }
 
-void follower_unlink(struct hub *h, struct hub_follower *f)
+struct room *room_find(struct hub *h, struct hub_room key)
 {
-    struct topic *t = f->topic;
-    *(f->prev ? &f->prev->next : &t->followers) = f->next;
-    if (f->next) {
-        f->next->prev = f->prev;
+    struct room *r = *room_bucket(h, key);
+    while (r && !(uuid_eq(r->conversation, key.conversation) &&
+                  uuid_eq(r->topic->tenant.v, key.tenant.v))) {
+        r = r->next;
     }
-    f->topic = NULL;
-    f->prev = f->next = NULL;
-    h->followers--;
-    topic_leave(h, t);
+    return r;
 }
 
-static void on_close(void *arg)
+struct room *room_use(struct hub *h, struct hub_room key)
 {
-    struct hub_follower *f = arg;
-    struct hub *h = f->hub;
-    hub_lock(h);
-    f->gone = true;
-    if (f->topic) {
-        follower_unlink(h, f);
-        (void)follower_drop(f);
+    struct room *r = room_find(h, key);
+    if (!r) {
+        struct room **bucket = room_bucket(h, key);
+        r = mem_new(struct room);
+        r->topic = topic_use(h, key.tenant);
+        r->conversation = key.conversation;
+        link_init(&r->followers);
+        link_init(&r->joins);
+        r->next = *bucket;
+        *bucket = r;
     }
-    if (follower_drop(f)) {
-        hub_unlock_and_drop(h);
-    } else {
-        hub_unlock(h);
-    }
+    r->users++;
+    return r;
 }
 
-struct hub_follower *hub_follower_new(struct hub *h, struct tenant_id tenant, int64_t since,
-                                      struct str type, struct net_stream_ops *ret_ops)
+void room_leave(struct hub *h, struct room *r)
 {
-    struct hub_follower *f = mem_new(struct hub_follower);
-    *f = (struct hub_follower){.hub = h,
-                               .tenant = tenant,
-                               .sent = since,
-                               .holders = 2, /* the caller, and net once the stream is made */
-                               .type = mem_dup(type.n ? type.p : "", type.n)};
-    hub_lock(h);
-    h->holders++;
-    hub_unlock(h);
-    *ret_ops = (struct net_stream_ops){.arg = f, .on_close = on_close};
-    return f;
-}
-
-void hub_follow(struct hub_follower *f, struct net_ref ref)
-{
-    struct hub *h = f->hub;
-    hub_lock(h);
-    f->ref = ref;
-    if (!f->gone) {
-        follower_link(h, f);
-        hub_unlock(h);
-    } else if (follower_drop(f)) {
-        hub_unlock_and_drop(h);
-    } else {
-        hub_unlock(h);
-    }
-}
-
-void hub_follower_free(struct hub_follower **follower)
-{
-    struct hub_follower *f = *follower;
-    if (!f) {
+    if (--r->users) {
         return;
     }
-    struct hub *h = f->hub;
-    hub_lock(h);
-    (void)follower_drop(f);
-    must(follower_drop(f));
-    hub_unlock_and_drop(h);
-    *follower = NULL;
+    struct room **at = room_bucket(h, key_of(r));
+    while (*at != r) {
+        at = &(*at)->next;
+    }
+    *at = r->next;
+    topic_leave(h, r->topic);
+    mem_free(r);
 }

@@ -91,7 +91,7 @@ enum err hub_wait(struct hub *h, struct cx *cx, struct tenant_id tenant, int64_t
     must(!cx->in_tx);
     /* Registered before looking: what is committed after the look is told to the waiter. */
     struct topic *t = waiter_add(h, &w, tenant);
-    enum err e = hub_load(h, cx, above, 1, &events, &count);
+    enum err e = hub_load(h, cx, (struct uuid){}, above, 1, &events, &count);
     if (!e && !count) {
         cancel_on(cx->cancel, on_cancel, &w);
         const bool came = sleep_until_news(&w, t, above, cx->deadline_us);

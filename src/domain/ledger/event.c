@@ -38,6 +38,15 @@ static const struct db_stmt select_events =
 static const struct db_stmt select_events_of_type =
     DB_TENANT_SQL("SELECT seq, type, conversation_id, payload, created_us FROM events "
                   "WHERE tenant_id = $1 AND type = $4 AND seq > $2 ORDER BY seq LIMIT $3");
+static const struct db_stmt select_events_of_conversation = DB_TENANT_SQL(
+    "SELECT seq, type, conversation_id, payload, created_us FROM events "
+    "WHERE tenant_id = $1 AND conversation_id = $4 AND seq > $2 ORDER BY seq LIMIT $3");
+static const struct db_stmt count_events =
+    DB_TENANT_SQL("SELECT count(*) FROM (SELECT seq FROM events "
+                  "WHERE tenant_id = $1 AND seq > $2 LIMIT $3) AS above");
+static const struct db_stmt count_events_of_conversation =
+    DB_TENANT_SQL("SELECT count(*) FROM (SELECT seq FROM events "
+                  "WHERE tenant_id = $1 AND conversation_id = $4 AND seq > $2 LIMIT $3) AS above");
 static const struct db_stmt select_newest =
     DB_TENANT_SQL("SELECT last FROM event_numbers WHERE tenant_id = $1");
 static const struct db_stmt select_oldest =
@@ -138,13 +147,11 @@ enum err event_commit(struct db_tx *tx)
     return db_commit(tx);
 }
 
-enum err event_list(struct db_tx *tx, int64_t since, struct str type, size_t limit,
-                    struct event **ret, size_t *ret_count)
+static enum err read_events(struct db_tx *tx, const struct db_stmt *stmt, const struct db_val *args,
+                            size_t arg_count, struct event **ret, size_t *ret_count)
 {
     struct db_rows rows;
-    const struct db_val args[] = {DB_INT(since), DB_INT((int64_t)limit), DB_TEXT(type)};
-    TRY(db_query(tx, type.n ? &select_events_of_type : &select_events, args, type.n ? 3 : 2,
-                 &rows));
+    TRY(db_query(tx, stmt, args, arg_count, &rows));
     struct event *list = arena_many(db_tx_cx(tx)->arena, struct event, rows.count);
     for (size_t i = 0; i < rows.count; i++) {
         list[i] = (struct event){
@@ -157,6 +164,33 @@ enum err event_list(struct db_tx *tx, int64_t since, struct str type, size_t lim
     }
     *ret = list;
     *ret_count = rows.count;
+    return ERR_OK;
+}
+
+enum err event_list(struct db_tx *tx, int64_t since, struct str type, size_t limit,
+                    struct event **ret, size_t *ret_count)
+{
+    const struct db_val args[] = {DB_INT(since), DB_INT((int64_t)limit), DB_TEXT(type)};
+    return type.n ? read_events(tx, &select_events_of_type, args, 3, ret, ret_count)
+                  : read_events(tx, &select_events, args, 2, ret, ret_count);
+}
+
+enum err event_list_of(struct db_tx *tx, struct uuid conversation, int64_t since, size_t limit,
+                       struct event **ret, size_t *ret_count)
+{
+    const struct db_val args[] = {DB_INT(since), DB_INT((int64_t)limit), DB_ID(conversation)};
+    return read_events(tx, &select_events_of_conversation, args, 3, ret, ret_count);
+}
+
+enum err event_count(struct db_tx *tx, struct uuid conversation, int64_t since, int64_t max,
+                     int64_t *ret)
+{
+    struct db_rows rows;
+    const bool all = uuid_is_nil(conversation);
+    const struct db_val args[] = {DB_INT(since), DB_INT(max), DB_ID(conversation)};
+    TRY(db_query(tx, all ? &count_events : &count_events_of_conversation, args, all ? 2 : 3,
+                 &rows));
+    *ret = db_int(&rows, 0, 0);
     return ERR_OK;
 }
 

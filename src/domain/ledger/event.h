@@ -47,6 +47,15 @@ struct event {
 enum err event_list(struct db_tx *tx, int64_t since, struct str type, size_t limit,
                     struct event **ret, size_t *ret_count);
 
+/* Those of one conversation. */
+enum err event_list_of(struct db_tx *tx, struct uuid conversation, int64_t since, size_t limit,
+                       struct event **ret, size_t *ret_count);
+
+/* How many stand above since (conversation nil: of the tenant); max when there are as many or more.
+ */
+enum err event_count(struct db_tx *tx, struct uuid conversation, int64_t since, int64_t max,
+                     int64_t *ret);
+
 /* The tenant's newest number (0: none yet), and the oldest kept (newest + 1 when none is). A reader
  * who has everything up to since misses nothing while since >= oldest - 1. */
 enum err event_range(struct db_tx *tx, int64_t *ret_oldest, int64_t *ret_newest);
