@@ -434,7 +434,7 @@ void conn_expired(struct conn *c)
     static const char *const kinds[TIMER_CLASSES] = {
         [TIMER_HEAD] = "head", [TIMER_BODY] = "body", [TIMER_WRITE] = "write"};
     if (keeps_pace(c)) {
-        conn_set_timer(c, c->timer.class);
+        conn_set_timer(c, (enum timer_class)c->timer.class);
         return;
     }
     if (c->ws) {

@@ -16,8 +16,7 @@ static void take_out(struct timer *timer)
     }
 }
 
-void timer_set_in(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us,
-                  int64_t span_us)
+void timer_set_in(struct timers *t, struct timer *timer, int class, int64_t now_us, int64_t span_us)
 {
     take_out(timer);
     timer->class = class;
@@ -32,7 +31,7 @@ void timer_set_in(struct timers *t, struct timer *timer, enum timer_class class,
     before->next = timer;
 }
 
-void timer_set(struct timers *t, struct timer *timer, enum timer_class class, int64_t now_us)
+void timer_set(struct timers *t, struct timer *timer, int class, int64_t now_us)
 {
     if (class == TIMER_NONE) {
         take_out(timer);
@@ -42,7 +41,7 @@ void timer_set(struct timers *t, struct timer *timer, enum timer_class class, in
     timer_set_in(t, timer, class, now_us, t->span_us[class]);
 }
 
-struct timer *timers_oldest(const struct timers *t, enum timer_class class)
+struct timer *timers_oldest(const struct timers *t, int class)
 {
     struct timer *first = t->lists[class].next;
     return first == &t->lists[class] ? NULL : first;
@@ -52,7 +51,7 @@ int64_t timers_next_us(const struct timers *t)
 {
     int64_t next = INT64_MAX;
     for (int i = 0; i < TIMER_CLASSES; i++) {
-        const struct timer *first = timers_oldest(t, (enum timer_class)i);
+        const struct timer *first = timers_oldest(t, i);
         if (first) {
             next = min_i64(next, first->at_us);
         }
@@ -63,7 +62,7 @@ int64_t timers_next_us(const struct timers *t)
 struct timer *timers_due(struct timers *t, int64_t now_us)
 {
     for (int i = 0; i < TIMER_CLASSES; i++) {
-        struct timer *first = timers_oldest(t, (enum timer_class)i);
+        struct timer *first = timers_oldest(t, i);
         if (first && first->at_us <= now_us) {
             take_out(first);
             return first;
