@@ -3,6 +3,8 @@
 #define API_APP_H
 
 #include "db/blob.h"
+#include "domain/account/ticket.h"
+#include "domain/account/visitor.h"
 #include "domain/assistant/turn.h"
 #include "http/req.h"
 #include "realtime/hub.h"
@@ -13,6 +15,7 @@ struct app {
     struct assistant assistant;
     struct hub *hub;
     struct str owner;      /* of the leases that this process holds */
+    struct str url;        /* how the outside reaches the installation, without a slash behind */
     struct tenant_id demo; /* the tenant of the demo page; nil: there is none */
     /* Runs a turn whose job is claimed for this process, to its end, on this thread. Set by main/.
      */
@@ -37,6 +40,8 @@ extern const struct route tenant_routes[];
 extern const struct route apikey_routes[];
 extern const struct route turn_routes[];
 extern const struct route platform_routes[];
+extern const struct route widget_routes[];
+extern const struct route visitor_routes[];
 extern const struct route page_routes[];
 
 /* Whose credential this is: an API key, or a visitor's token. The http floor's authenticate
@@ -46,18 +51,22 @@ enum err auth_principal(struct cx *cx, struct str credential, struct principal *
 /* The ring that tokens are signed and checked with; it outlives the server. At start. */
 void auth_use_keyring(const struct keyring *keys);
 
-/* A visitor's token for one conversation of the tenant, in the arena; good for
- * AUTH_VISITOR_MINUTES. */
-struct str auth_visitor_token(struct cx *cx, struct tenant_id tenant, struct uuid conversation);
+/* The token of a new visitor who came by no widget key, in the arena: of the demo page. */
+struct str auth_visitor_token(struct cx *cx, struct tenant_id tenant);
+
+/* The visitor who is asking; texts are the principal's. */
+struct visitor auth_visitor(const struct principal *who);
+
+/* A ticket for who is asking (a visitor, a key, or the operator who acts for a tenant), and who it
+ * was made for; texts are lent. */
+struct ticket auth_ticket(const struct principal *who);
+struct principal auth_ticket_principal(const struct ticket *t);
 
 /* A token by which the operator acts for a tenant, as its administrator; good for AUTH_ACT_MINUTES.
  */
 struct str auth_act_token(struct cx *cx, struct tenant_id tenant, struct str reason);
 
-enum {
-    AUTH_VISITOR_MINUTES = 30,
-    AUTH_ACT_MINUTES = 15,
-};
+enum { AUTH_ACT_MINUTES = 15 };
 
 /* The request's Idempotency-Key, as the ledger wants it: the same key on another path is another
  * request. */

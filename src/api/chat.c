@@ -10,7 +10,7 @@
 #include "base/conf.h"
 #include "base/jw.h"
 #include "base/utf8.h"
-#include "domain/conversation/inbox.h"
+#include "domain/conversation/visitor_thread.h"
 #include "domain/ledger/event.h"
 #include "domain/ledger/idempotency.h"
 
@@ -23,6 +23,7 @@ struct chat_contact {
 struct chat_in {
     struct str message;
     struct uuid conversationId;
+    struct str conversation;
     struct chat_contact contact;
     struct str clientMessageId;
 };
@@ -40,6 +41,8 @@ static const struct field chat_fields[] = {
     FIELD_STR(struct chat_in, message, .required = true, .min = 1, .max = 100000,
               .doc = "What the customer wrote; METACHAT_CHAT_MAX_MESSAGE characters at most."),
     FIELD_ID(struct chat_in, conversationId, .doc = "Without it a new conversation is opened."),
+    FIELD_STR(struct chat_in, conversation, .max = VISITOR_NAME_SIGNS,
+              .doc = "A visitor's: what the page calls the conversation; without it: main."),
     FIELD_OBJ(struct chat_in, contact, .fields = contact_fields),
     FIELD_STR(
         struct chat_in, clientMessageId, .min = 1, .max = 200,
@@ -66,10 +69,8 @@ static bool wants_no_answer(const struct req *r)
            str_find(net_req_header(r->net, "prefer"), STR("respond-async"), 0) >= 0;
 }
 
-/* A visitor writes into the conversation of its token and nowhere else. */
-static struct inbound normal_form(struct req *r, const struct chat_in *in)
+static struct inbound of_program(struct req *r, const struct chat_in *in)
 {
-    struct arena *a = r->cx.arena;
     const struct chat_contact *c = &in->contact;
     struct inbound ib = {
         .conversation = {in->conversationId},
@@ -84,21 +85,32 @@ static struct inbound normal_form(struct req *r, const struct chat_in *in)
         .content = in->message,
         .key_source = STR("client"),
         .key = in->clientMessageId,
-        /* Only who then runs the turn may claim it. */
-        .claim_for = wants_no_answer(r) ? STR("") : app_of(r)->owner,
     };
-    struct uuid scope = in->conversationId;
-    if (r->who.kind == PRINCIPAL_VISITOR) {
-        scope = r->who.conversation;
-        ib.conversation = (struct conversation_id){};
-        ib.channel_type = STR("webchat");
-        ib.external_id = uuid_text(a, scope);
-        ib.contact.external_id = ib.external_id;
-        ib.contact.verified = false;
+    if (ib.key.n && !uuid_is_nil(in->conversationId)) {
+        const struct str scope = uuid_text(r->cx.arena, in->conversationId);
+        ib.key = str_fmt(r->cx.arena, STR_FMT ":" STR_FMT, STR_ARG(scope), STR_ARG(ib.key));
     }
-    if (ib.key.n && !uuid_is_nil(scope)) {
-        ib.key = str_fmt(a, STR_FMT ":" STR_FMT, STR_ARG(uuid_text(a, scope)), STR_ARG(ib.key));
+    return ib;
+}
+
+static bool is_visitor(const struct req *r)
+{
+    return r->who.kind == PRINCIPAL_VISITOR;
+}
+
+/* A visitor writes as itself, whatever it says of itself. */
+static struct inbound normal_form(struct req *r, const struct chat_in *in)
+{
+    struct inbound ib;
+    if (is_visitor(r)) {
+        const struct visitor v = auth_visitor(&r->who);
+        ib = visitor_inbound(r->cx.arena, &v, in->conversation, in->message, in->clientMessageId);
+        ib.conversation.v = in->conversationId;
+    } else {
+        ib = of_program(r, in);
     }
+    /* Only who then runs the turn may claim it. */
+    ib.claim_for = wants_no_answer(r) ? STR("") : app_of(r)->owner;
     return ib;
 }
 
@@ -112,21 +124,26 @@ static enum err check(struct req *r, const struct chat_in *in)
         return cx_fail_field(&r->cx, "message", "must have at most %" PRId64 " characters, has %zu",
                              conf.chat_max_message, n);
     }
-    return ERR_OK;
+    if (in->conversation.n && !is_visitor(r)) {
+        return cx_fail_field(&r->cx, "conversation", "is for visitors; others say conversationId");
+    }
+    return visitor_name_check(&r->cx, "conversation", in->conversation);
 }
 
-/* A visitor may name the conversation that it was told of, and no other. */
+/* A visitor may name conversations of its own and no other, and begins only so many. */
 static enum err check_visitor(struct req *r, struct db_tx *tx, const struct chat_in *in)
 {
+    const struct visitor v = auth_visitor(&r->who);
     struct conversation c;
-    if (r->who.kind != PRINCIPAL_VISITOR || uuid_is_nil(in->conversationId)) {
+    bool found = false;
+    if (!is_visitor(r)) {
         return ERR_OK;
     }
-    TRY(conversation_get(tx, (struct conversation_id){in->conversationId}, &c));
-    const bool own = str_is(c.channel_type, "webchat") &&
-                     str_eq(c.external_id, uuid_text(r->cx.arena, r->who.conversation));
-    return own ? ERR_OK
-               : cx_fail(&r->cx, CODE_CONVERSATION_NOT_FOUND, "there is no such conversation");
+    if (!uuid_is_nil(in->conversationId)) {
+        return visitor_conversation_get(tx, &v, (struct conversation_id){in->conversationId}, &c);
+    }
+    TRY(visitor_conversation(tx, &v, in->conversation, &c, &found));
+    return found ? ERR_OK : req_limit(r, RATE_OPEN);
 }
 
 /* Commits the message; or finds the one that the same Idempotency-Key made before. */

@@ -58,8 +58,8 @@ static enum err need_demo(struct req *r)
                : ERR_OK;
 }
 
-/* Each load gets a token of its own, for a conversation of its own that begins with the first
- * question; so no two loads are the same page. */
+/* Each load is a visitor of its own, whose conversation begins with the first question; so no two
+ * loads are the same page. */
 static enum err demo_get(struct req *r)
 {
     TRY(need_demo(r));
@@ -68,7 +68,7 @@ static enum err demo_get(struct req *r)
     const struct str mark = STR("{{token}}");
     const ptrdiff_t at = str_find(html, mark, 0);
     must(at >= 0);
-    const struct str token = auth_visitor_token(&r->cx, app_of(r)->demo, uuid_new());
+    const struct str token = auth_visitor_token(&r->cx, app_of(r)->demo);
     const struct str before = str_sub(html, 0, (size_t)at);
     const struct str after = str_sub(html, (size_t)at + mark.n, html.n);
     static_page_headers(r);

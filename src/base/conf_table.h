@@ -61,6 +61,11 @@ CONF_INT(scrypt_queue,    "METACHAT_SCRYPT_QUEUE",    64, 0, 10000, "hashes", 0,
 CONF_INT(api_key_cache_size, "METACHAT_API_KEY_CACHE_SIZE", 10000, 64, 1000000, "keys", 0, "API keys whose verdict is kept in memory.")
 CONF_INT(api_key_cache_s,    "METACHAT_API_KEY_CACHE_S",    60, 1, 3600, "s", 0, "Age at which such a verdict is compared with the database again; a revocation by another process is noticed by then.")
 
+CONF_SECTION("Visitors")
+CONF_INT(visitor_token_min, "METACHAT_VISITOR_TOKEN_MINUTES", 30, 1, 1440, "minutes", 0, "How long a visitor's token is good; its connection ends with it.")
+CONF_INT(visitor_keep_days, "METACHAT_VISITOR_KEEP_DAYS", 30, 0, 3650, "days", 0, "How long after its token ended a visitor may come back as the same one.")
+CONF_INT(ticket_s,          "METACHAT_TICKET_S",          60, 1, 3600, "s", 0, "How long a ticket may wait to open a realtime connection, once.")
+
 CONF_SECTION("Outgoing requests")
 CONF_STR(outgoing_allow,   "METACHAT_OUTGOING_ALLOW",   "", 0, 4096, 0, "Networks that URLs given by tenants may reach although they are not public, as a list of blocks: 10.1.0.0/16,127.0.0.1/32; empty: none.")
 CONF_STR(outgoing_ca_file, "METACHAT_OUTGOING_CA_FILE", "", 0, 1024, 0, "File of the certificate authorities that outgoing TLS trusts; empty: those of the system.")
@@ -73,7 +78,11 @@ CONF_INT(rate_chat_per_min,   "METACHAT_RATE_CHAT_PER_MIN",   120000, 1, 1000000
 CONF_INT(rate_upload_per_min, "METACHAT_RATE_UPLOAD_PER_MIN", 600, 1, 100000000, "requests", 0, "Uploads a minute for each tenant.")
 CONF_INT(rate_public_per_min, "METACHAT_RATE_PUBLIC_PER_MIN", 6000, 1, 100000000, "requests", 0, "Anonymous requests a minute for each address.")
 CONF_INT(rate_auth_per_min,   "METACHAT_RATE_AUTH_PER_MIN",   600, 1, 100000000, "requests", 0, "Refused credentials a minute for each address.")
-CONF_INT(rate_demo_per_min,   "METACHAT_RATE_DEMO_PER_MIN",   30, 1, 100000000, "requests", 0, "Questions a minute on the demo page for each address.")
+CONF_INT(rate_session_per_min, "METACHAT_RATE_SESSION_PER_MIN", 120, 1, 100000000, "requests", 0, "Sessions of visitors that are begun or renewed a minute, for each address.")
+CONF_INT(rate_open_per_min,   "METACHAT_RATE_OPEN_PER_MIN",   30, 1, 100000000, "conversations", 0, "Conversations that visitors begin a minute, for each address.")
+CONF_INT(rate_visitor_chat_per_min, "METACHAT_RATE_VISITOR_CHAT_PER_MIN", 30, 1, 100000000, "messages", 0, "Messages a minute of a visitor.")
+CONF_INT(rate_visitor_per_min, "METACHAT_RATE_VISITOR_PER_MIN", 300, 1, 100000000, "requests", 0, "Other requests a minute of a visitor, for each kind (reads, writes).")
+CONF_INT(rate_address_factor, "METACHAT_RATE_ADDRESS_FACTOR", 10, 1, 1000, "times", 0, "The budget of all visitors of an address is this many times a visitor's.")
 CONF_INT(rate_tenant_factor,  "METACHAT_RATE_TENANT_FACTOR",  4, 1, 1000, "times", 0, "A tenant's budget is this many times a key's.")
 CONF_INT(rate_max_keys,       "METACHAT_RATE_MAX_KEYS",       65536, 16, 16777216, "keys", 0, "Budgets that are remembered; the ones used longest ago are forgotten.")
 

@@ -50,8 +50,14 @@ static struct str payload_text(struct cx *cx, const char *audience, const struct
     jw_member_str(&b, "sub", c->sub);
     jw_member_id(&b, "tenant", c->tenant.v);
     jw_member_str(&b, "kind", c->kind);
-    if (!uuid_is_nil(c->conversation)) {
-        jw_member_id(&b, "conversation", c->conversation);
+    if (!uuid_is_nil(c->key)) {
+        jw_member_id(&b, "key", c->key);
+    }
+    if (c->origin.n) {
+        jw_member_str(&b, "origin", c->origin);
+    }
+    if (c->ends_us) {
+        jw_member_i64(&b, "ends", c->ends_us / SECOND_US);
     }
     jw_member_i64(&b, "exp", c->exp_us / SECOND_US);
     jw_member_id(&b, "jti", c->jti);
@@ -66,6 +72,7 @@ struct str jwt_sign(struct cx *cx, const struct keyring *k, const char *audience
     uint8_t mac[HASH_BYTES];
     must(claims->sub.n && claims->sub.n <= JWT_MAX_TEXT);
     must(claims->kind.n && claims->kind.n <= JWT_MAX_TEXT);
+    must(claims->origin.n <= JWT_MAX_TEXT);
     must(claims->exp_us > 0 && !uuid_is_nil(claims->tenant.v) && !uuid_is_nil(claims->jti));
     const struct str text = str_fmt(cx->arena, "%s.%s", header_text(cx, key_id).p,
                                     payload_text(cx, audience, claims).p);
@@ -121,19 +128,23 @@ static bool get_text(const json_t *o, const char *name, struct str *ret)
     return ret->n > 0 && ret->n <= JWT_MAX_TEXT;
 }
 
-static bool get_claims(const json_t *o, struct jwt_claims *c)
+static bool get_time(const json_t *o, const char *name, int64_t *ret)
 {
-    const int64_t exp = json_get_i64(o, "exp", 0);
-    if (exp <= 0 || exp > INT64_MAX / SECOND_US) {
-        return false;
-    }
-    c->exp_us = exp * SECOND_US;
-    return get_text(o, "sub", &c->sub) && get_text(o, "kind", &c->kind) &&
-           get_id(o, "tenant", &c->tenant.v) && get_id(o, "jti", &c->jti) &&
-           (!json_object_get(o, "conversation") || get_id(o, "conversation", &c->conversation));
+    const int64_t s = json_get_i64(o, name, 0);
+    *ret = s > 0 && s <= INT64_MAX / SECOND_US ? s * SECOND_US : 0;
+    return *ret > 0;
 }
 
-static enum err read_payload(struct cx *cx, const char *audience, struct str part,
+static bool get_claims(const json_t *o, struct jwt_claims *c)
+{
+    return get_time(o, "exp", &c->exp_us) && get_text(o, "sub", &c->sub) &&
+           get_text(o, "kind", &c->kind) && get_id(o, "tenant", &c->tenant.v) &&
+           get_id(o, "jti", &c->jti) && (!json_object_get(o, "key") || get_id(o, "key", &c->key)) &&
+           (!json_object_get(o, "origin") || get_text(o, "origin", &c->origin)) &&
+           (!json_object_get(o, "ends") || get_time(o, "ends", &c->ends_us));
+}
+
+static enum err read_payload(struct cx *cx, const char *audience, struct str part, int64_t late_us,
                              struct jwt_claims *ret)
 {
     struct jwt_claims c = {};
@@ -143,7 +154,7 @@ static enum err read_payload(struct cx *cx, const char *audience, struct str par
         !get_claims(o, &c)) {
         return refuse(cx);
     }
-    if (cx->now_us >= c.exp_us) {
+    if (cx->now_us >= c.exp_us && cx->now_us - c.exp_us >= late_us) {
         return cx_fail(cx, CODE_INVALID_TOKEN, "the token has expired");
     }
     *ret = c;
@@ -152,6 +163,12 @@ static enum err read_payload(struct cx *cx, const char *audience, struct str par
 
 enum err jwt_verify(struct cx *cx, const struct keyring *k, const char *audience, struct str token,
                     struct jwt_claims *ret)
+{
+    return jwt_verify_late(cx, k, audience, token, 0, ret);
+}
+
+enum err jwt_verify_late(struct cx *cx, const struct keyring *k, const char *audience,
+                         struct str token, int64_t late_us, struct jwt_claims *ret)
 {
     struct str parts[3];
     struct uuid key_id;
@@ -167,7 +184,7 @@ enum err jwt_verify(struct cx *cx, const struct keyring *k, const char *audience
         !signature(cx, k, key_id, audience, text, want) || !ct_equal(got, want, sizeof(got))) {
         return refuse(cx);
     }
-    return read_payload(cx, audience, parts[1], ret);
+    return read_payload(cx, audience, parts[1], late_us, ret);
 }
 
 const char *jwt_form(struct cx *cx, struct str token, struct str *ret_header,

@@ -9,21 +9,23 @@
 
 enum {
     JWT_MAX_BYTES = 4096,
-    JWT_MAX_TEXT = 200, /* bytes of sub and kind each, UTF-8 */
+    JWT_MAX_TEXT = 200, /* bytes of sub, kind and origin each, UTF-8 */
 };
 
 /* What a token says, beside issuer and audience. */
 struct jwt_claims {
-    struct str sub;           /* who */
-    struct tenant_id tenant;  /* of which tenant */
-    struct str kind;          /* in which part: "visitor", "agent" */
-    struct uuid conversation; /* for which conversation; nil: none */
-    int64_t exp_us;           /* wall time from which it is refused; whole seconds count */
-    struct uuid jti;          /* its own id, to revoke it by or to let it be used once */
+    struct str sub;          /* who */
+    struct tenant_id tenant; /* of which tenant */
+    struct str kind;         /* in which part: "visitor", "agent" */
+    struct uuid key;         /* by which widget key; nil: none */
+    struct str origin;       /* for pages of which origin; empty: of any */
+    int64_t ends_us;         /* what it opens ends then; whole seconds count; 0: not known */
+    int64_t exp_us;          /* wall time from which it is refused; whole seconds count */
+    struct uuid jti;         /* its own id, to revoke it by or to let it be used once */
 };
 
 /* Signs for one audience ("chat", "ticket") with the newest key; the token is in the arena. Asserts
- * that every claim but conversation is there and that the texts are within JWT_MAX_TEXT. */
+ * that sub, tenant, kind, exp and jti are there and that the texts are within JWT_MAX_TEXT. */
 struct str jwt_sign(struct cx *cx, const struct keyring *k, const char *audience,
                     const struct jwt_claims *claims);
 
@@ -31,6 +33,10 @@ struct str jwt_sign(struct cx *cx, const struct keyring *k, const char *audience
  * the arena. INVALID_TOKEN (ERR_UNAUTHENTICATED) for everything else. */
 enum err jwt_verify(struct cx *cx, const struct keyring *k, const char *audience, struct str token,
                     struct jwt_claims *ret);
+
+/* As jwt_verify, also when it expired less than late_us ago: for giving a new one for it. */
+enum err jwt_verify_late(struct cx *cx, const struct keyring *k, const char *audience,
+                         struct str token, int64_t late_us, struct jwt_claims *ret);
 
 /* What is wrong with a token's form, in a literal sentence; NULL when nothing is. Who signed it and
  * what it claims is not looked at: for people who wonder about a token, never for trusting one.

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #define TENANT "019a0000-0000-7000-8000-00000000000a"
-#define CONV   "019a0000-0000-7000-8000-00000000000b"
+#define KEY    "019a0000-0000-7000-8000-00000000000b"
 #define JTI    "019a0000-0000-7000-8000-00000000000c"
 
 enum { NOW_S = 1800000000 };
@@ -51,7 +51,9 @@ static struct jwt_claims claims(void)
         .sub = STR("contact-7"),
         .tenant = {id(TENANT)},
         .kind = STR("visitor"),
-        .conversation = id(CONV),
+        .key = id(KEY),
+        .origin = STR("https://shop.example"),
+        .ends_us = (NOW_S + 900) * SECOND_US,
         .exp_us = (NOW_S + 60) * SECOND_US,
         .jti = id(JTI),
     };
@@ -67,14 +69,18 @@ static void what_was_signed_verifies(void **state)
     assert_true(str_eq(out.sub, in.sub));
     assert_true(str_eq(out.kind, in.kind));
     assert_true(uuid_eq(out.tenant.v, in.tenant.v));
-    assert_true(uuid_eq(out.conversation, in.conversation));
+    assert_true(uuid_eq(out.key, in.key));
+    assert_true(str_eq(out.origin, in.origin));
+    assert_int_equal(out.ends_us, in.ends_us);
     assert_true(uuid_eq(out.jti, in.jti));
     assert_int_equal(out.exp_us, in.exp_us);
 
-    in.conversation = (struct uuid){};
+    in.key = (struct uuid){};
+    in.origin = (struct str){};
+    in.ends_us = 0;
     in.sub = STR("\"<ä>\\\n");
     assert_int_equal(jwt_verify(&cx, ring, "chat", jwt_sign(&cx, ring, "chat", &in), &out), ERR_OK);
-    assert_true(uuid_is_nil(out.conversation));
+    assert_true(uuid_is_nil(out.key) && !out.origin.n && !out.ends_us);
     assert_true(str_eq(out.sub, in.sub));
 }
 
@@ -110,6 +116,22 @@ static void it_expires_at_its_second(void **state)
     assert_int_equal(jwt_verify(&cx, ring, "chat", token, &out), ERR_OK);
     cx.now_us = in.exp_us;
     refused("expired", "chat", token);
+}
+
+/* shows: AUTH-6 */
+static void a_late_one_is_known_for_a_while(void **state)
+{
+    (void)state;
+    const struct jwt_claims in = claims();
+    const struct str token = jwt_sign(&cx, ring, "chat", &in);
+    struct jwt_claims out;
+    cx.now_us = in.exp_us + DAY_US - 1;
+    refused("expired", "chat", token);
+    assert_int_equal(jwt_verify_late(&cx, ring, "chat", token, DAY_US, &out), ERR_OK);
+    assert_int_equal(jwt_verify_late(&cx, ring, "ticket", token, DAY_US, &out),
+                     ERR_UNAUTHENTICATED);
+    cx.now_us++;
+    assert_int_equal(jwt_verify_late(&cx, ring, "chat", token, DAY_US, &out), ERR_UNAUTHENTICATED);
 }
 
 /* shows: AUTH-6 */
@@ -227,9 +249,15 @@ static const struct {
              "\"" JTI "\"")},
     {"jti", GOOD_HEADER,
      PAYLOAD("\"metachat\"", "\"chat\"", "\"s\"", "\"" TENANT "\"", "\"k\"", "1800000060", "\"\"")},
-    {"conversation", GOOD_HEADER,
+    {"key", GOOD_HEADER,
      PAYLOAD("\"metachat\"", "\"chat\"", "\"s\"", "\"" TENANT "\"", "\"k\"", "1800000060",
-             "\"" JTI "\",\"conversation\":\"x\"")},
+             "\"" JTI "\",\"key\":\"x\"")},
+    {"origin", GOOD_HEADER,
+     PAYLOAD("\"metachat\"", "\"chat\"", "\"s\"", "\"" TENANT "\"", "\"k\"", "1800000060",
+             "\"" JTI "\",\"origin\":\"\"")},
+    {"ends", GOOD_HEADER,
+     PAYLOAD("\"metachat\"", "\"chat\"", "\"s\"", "\"" TENANT "\"", "\"k\"", "1800000060",
+             "\"" JTI "\",\"ends\":0")},
     {"exp twice", GOOD_HEADER,
      PAYLOAD("\"metachat\"", "\"chat\"", "\"s\"", "\"" TENANT "\"", "\"k\"", "1800000060",
              "\"" JTI "\",\"exp\":1900000000")},
@@ -303,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_signed_verifies, begin, end),
         cmocka_unit_test_setup_teardown(the_longest_texts_still_verify, begin, end),
         cmocka_unit_test_setup_teardown(it_expires_at_its_second, begin, end),
+        cmocka_unit_test_setup_teardown(a_late_one_is_known_for_a_while, begin, end),
         cmocka_unit_test_setup_teardown(another_audience_or_ring_refuses, begin, end),
         cmocka_unit_test_setup_teardown(forged_headers_and_claims, begin, end),
         cmocka_unit_test_setup_teardown(the_key_of_another_audience_and_a_great_token, begin, end),

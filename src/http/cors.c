@@ -45,7 +45,7 @@ void cors_answer(struct http_server *s, struct net_req **net)
 void cors_headers(struct exchange *x)
 {
     struct req *r = &x->req;
-    const struct str origin = str_of(x->origin);
+    const struct str origin = str_of(x->page);
     if (!origin.n) {
         return;
     }

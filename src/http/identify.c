@@ -89,14 +89,36 @@ static enum err check_role(struct cx *cx, const struct route *row, const struct 
     if (who->kind == PRINCIPAL_KEY && !holds_scope(who->scopes, row->scope)) {
         return cx_fail(cx, CODE_FORBIDDEN, "this takes a key with the scope %s", row->scope);
     }
-    return ERR_OK;
+    return row->visitors_only && who->kind != PRINCIPAL_VISITOR
+               ? cx_fail(cx, CODE_FORBIDDEN, "this takes a visitor's token")
+               : ERR_OK;
 }
 
-/* The scopes outlive the arena: a handler may be run again. */
-static void keep_scopes(struct exchange *x)
+/* A visitor's token is for pages of one origin. Who is no browser need not say where it is, for it
+ * could say anything. */
+static enum err check_origin(struct req *r)
 {
-    x->scopes = mem_dup(x->req.who.scopes.n ? x->req.who.scopes.p : "", x->req.who.scopes.n);
-    x->req.who.scopes.p = x->scopes;
+    const size_t count = net_req_header_count(r->net, "Origin");
+    const struct str origin = net_req_header(r->net, "Origin");
+    if (!r->who.origin.n || !count || (count == 1 && str_eq(origin, r->who.origin))) {
+        return ERR_OK;
+    }
+    return cx_fail(&r->cx, CODE_ORIGIN_NOT_ALLOWED, "the token was given for pages of " STR_FMT,
+                   STR_ARG(r->who.origin));
+}
+
+static char *keep(struct str *s)
+{
+    char *kept = mem_dup(s->n ? s->p : "", s->n);
+    s->p = kept;
+    return kept;
+}
+
+/* Its texts outlive the arena: a handler may be run again. */
+static void keep_texts(struct exchange *x)
+{
+    x->scopes = keep(&x->req.who.scopes);
+    x->origin = keep(&x->req.who.origin);
 }
 
 static enum err authenticate(struct exchange *x, struct str token)
@@ -108,8 +130,8 @@ static enum err authenticate(struct exchange *x, struct str token)
     }
     TRY(r->server->config.authenticate(&r->cx, token, &r->who));
     must(r->who.role > WHO_PUBLIC && r->who.role < WHO_PLATFORM);
-    keep_scopes(x);
-    return ERR_OK;
+    keep_texts(x);
+    return check_origin(r);
 }
 
 enum err identify(struct exchange *x)

@@ -92,7 +92,7 @@ struct exchange *exchange_new(struct http_server *s, struct net_req *net)
          ROUTE_FOUND);
     r->route = r->hit.route;
     const struct str origin = r->route->cors ? net_req_header(net, "Origin") : STR("");
-    x->origin = mem_dup(origin.p, origin.n);
+    x->page = mem_dup(origin.p, origin.n);
     set_deadline(x);
     r->wants_stream = asks_for_stream(x);
     watch(x);
@@ -157,8 +157,9 @@ static void exchange_free(struct exchange *x)
     buf_fini(&x->out);
     reply_close_file(x);
     mem_free(x->target);
-    mem_free(x->origin);
+    mem_free(x->page);
     mem_free(x->scopes);
+    mem_free(x->origin);
     cx_end(&x->req.cx);
     mem_free(x);
 }

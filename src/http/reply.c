@@ -61,7 +61,7 @@ static struct net_header *find_header(struct net_header *headers, size_t count, 
 /* When to come again, unless the handler or the rate limit say it better. */
 static void add_retry_after(struct exchange *x, int status)
 {
-    const bool by_limit = x->has_verdict && !x->verdict.allowed;
+    const bool by_limit = x->limit.any && !x->limit.verdict.allowed;
     if ((status == 503 || (status == 429 && !by_limit)) &&
         !find_header(x->headers, x->header_count, STR("Retry-After"))) {
         req_header(&x->req, "Retry-After", STR("1"));
@@ -247,7 +247,7 @@ size_t reply_headers(struct exchange *x, struct net_header ret[REPLY_HEADERS])
 {
     const struct http_server *s = x->req.server;
     size_t n = 0;
-    if (x->has_verdict) {
+    if (x->limit.any) {
         limit_headers(x);
     }
     cors_headers(x);

@@ -21,9 +21,11 @@ struct principal {
     enum principal_kind kind;
     enum who role;
     struct tenant_id tenant;
-    struct uuid id;           /* of the key, or of the visitor's token */
-    struct str scopes;        /* of a key: words apart by spaces, "*" for all */
-    struct uuid conversation; /* of a visitor: the only one it may see */
+    struct uuid id;         /* of the key, of the visitor, or of the token to act with */
+    struct str scopes;      /* of a key: words apart by spaces, "*" for all */
+    struct uuid widget_key; /* of a visitor: which one it came by; nil: none */
+    struct str origin;      /* of a visitor: the only one its requests may name; empty: any */
+    int64_t expires_us;     /* of the credential; 0: never */
 };
 
 /* One part of multipart/form-data. */
@@ -33,6 +35,8 @@ struct part {
     struct str content_type;
     struct extent data; /* within the body */
 };
+
+struct http_server;
 
 struct req {
     struct cx cx;
@@ -126,15 +130,17 @@ enum { HAND_ON_HEADERS = 32 };
 struct net_req *req_hand_on(struct req *r, struct net_header ret_headers[HAND_ON_HEADERS],
                             size_t *ret_count);
 
-/* Takes one from a budget of per_minute of the key ("m" + id) in the server's store, for what comes
- * in without a request of its own: RATE_LIMITED in cx, and in *ret_retry_after_s (may be NULL) when
- * to come again. class names it in the metrics. Any thread. */
-enum err http_spend(struct http_server *s, struct cx *cx, enum rate_class class, struct str key,
-                    int64_t per_minute, int64_t *ret_retry_after_s);
+/* Takes one more from a budget for this request; RATE_LIMITED when it is used up. */
+enum err req_limit(struct req *r, enum rate_class c);
+
+/* Takes one from the budgets of somebody who comes by another way than a request of this class (a
+ * message on a socket; RATE_OPEN: a conversation that a visitor begins). peer: the client's
+ * address. RATE_LIMITED when one is used up; then *ret_retry_s (may be NULL) is when to come again.
+ * Any thread. */
+enum err http_limit(struct http_server *s, struct cx *cx, const struct principal *who,
+                    struct str peer, enum rate_class c, int64_t *ret_retry_s);
 
 /* --- the server --- */
-
-struct http_server;
 
 struct http_config {
     const struct route *const *routes;

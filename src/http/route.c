@@ -50,8 +50,8 @@ const char *lane_name(enum lane l)
 
 const char *rate_name(enum rate_class c)
 {
-    static const char *const names[] = {"unset",  "read",   "write", "chat",
-                                        "upload", "public", "demo",  "probe"};
+    static const char *const names[] = {"unset",  "read",    "write", "chat", "upload",
+                                        "public", "session", "open",  "probe"};
     return names[c];
 }
 
@@ -110,6 +110,9 @@ static const char *who_fault(const struct route *r)
     }
     if (r->rate <= RATE_UNSET || r->rate >= RATE_CLASS_COUNT) {
         return "has no rate class";
+    }
+    if (r->visitors_only && r->who != WHO_VISITOR) {
+        return "is for visitors only, but not for visitors";
     }
     const bool without_keys = r->who == WHO_PUBLIC || r->who == WHO_PLATFORM;
     return !without_keys && !r->scope ? "does not say which scope a key needs" : NULL;

@@ -52,8 +52,9 @@ enum rate_class {
     RATE_CHAT,
     RATE_UPLOAD,
     RATE_PUBLIC,
-    RATE_DEMO,
-    RATE_PROBE, /* health and metrics: not counted */
+    RATE_SESSION, /* visitors' sessions that are begun or renewed */
+    RATE_OPEN,    /* conversations that visitors begin; no row's */
+    RATE_PROBE,   /* health and metrics: not counted */
     RATE_CLASS_COUNT,
 };
 
@@ -62,7 +63,8 @@ struct route {
     const char *path; /* "/api/v1/documents/:id"; a parameter is one whole segment and an id unless
                          params_text */
     enum who who;
-    const char *scope; /* what a key must hold, "documents:write"; NULL only for public rows */
+    bool visitors_only; /* no key does, whatever it holds */
+    const char *scope;  /* what a key must hold, "documents:write"; NULL only for public rows */
     enum rate_class rate;
     enum lane lane;
     size_t max_body;              /* bytes; 0: conf.http_max_body for rows with a body, else none */

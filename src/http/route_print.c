@@ -9,6 +9,7 @@ static void print_json_row(struct buf *out, const struct route *r)
     jw_member_str(out, "method", str_of(method_name(r->method)));
     jw_member_str(out, "path", str_of(r->path));
     jw_member_str(out, "who", str_of(who_name(r->who)));
+    jw_member_bool(out, "visitorsOnly", r->visitors_only);
     jw_key(out, "scope");
     if (r->scope) {
         jw_str(out, str_of(r->scope));

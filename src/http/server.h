@@ -65,6 +65,14 @@ struct http_server {
     size_t part_count;
 };
 
+/* The first budget that was taken from, or the one that refused: for the headers that tell of it.
+ */
+struct limit_seen {
+    bool any;
+    struct rate_verdict verdict;
+    enum rate_class by; /* RATE_UNSET: refused credentials */
+};
+
 struct exchange {
     struct req req;
     struct exchange *prev;
@@ -74,8 +82,9 @@ struct exchange {
     bool admitted; /* the steps before the body are done */
     bool reached_handler;
     char *target; /* what route_hit points into */
-    char *origin; /* of the page that asks, for a row that it may call; empty: none */
-    char *scopes;
+    char *page;   /* the origin that asks, for a row that other sites may call; empty: none */
+    char *scopes; /* what req.who's texts point into */
+    char *origin;
     char peer[PEER_BYTES];
 
     int status; /* of the answer that is kept back; 0: none */
@@ -85,9 +94,7 @@ struct exchange {
     struct extent file; /* instead of out, when in_file; owns its descriptor */
     struct net_header headers[MAX_HEADERS];
     size_t header_count;
-    bool has_verdict;
-    struct rate_verdict verdict;
-    enum rate_class limited_by;
+    struct limit_seen limit;
 
     bool has_place; /* for a stream, whether it has begun or not */
     enum stream_state stream;

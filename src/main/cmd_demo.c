@@ -6,7 +6,9 @@
 #include "base/embed.h"
 #include "base/jw.h"
 #include "domain/account/apikey.h"
+#include "domain/account/origin.h"
 #include "domain/account/tenant.h"
+#include "domain/account/widget.h"
 #include "domain/ledger/event.h"
 #include "main/runtime.h"
 
@@ -147,48 +149,92 @@ static enum err find_or_make_key(struct cx *cx, struct tenant_id tenant, struct 
     return write_key(cx, *ret);
 }
 
+/* --- the widget --- */
+
+/* Where pages may show it: here, and on this machine, where people try it on pages of their own. */
+static enum err allow_origins(struct db_tx *tx, struct str url)
+{
+    struct cx *cx = db_tx_cx(tx);
+    const struct str local = STR("http://localhost:* http://127.0.0.1:*");
+    struct widget w;
+    TRY(widget_get(tx, &w));
+    const bool fresh = !w.updated_us;
+    if (fresh) {
+        w.origins = local;
+    }
+    const bool adds = origin_ok(url) && !origin_allowed(w.origins, url);
+    if (adds) {
+        w.origins = w.origins.n
+                        ? str_fmt(cx->arena, STR_FMT " " STR_FMT, STR_ARG(w.origins), STR_ARG(url))
+                        : url;
+    }
+    return fresh || adds ? widget_put(tx, &w, &w) : ERR_OK;
+}
+
+static enum err prepare_widget(struct cx *cx, struct str url, struct str *ret_key)
+{
+    struct widget_key k;
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_write(cx, &tx));
+    TRY(allow_origins(tx, url));
+    TRY(widget_key_get(tx, &k));
+    TRY(db_commit(tx));
+    *ret_key = k.key;
+    return ERR_OK;
+}
+
 /* --- what is printed --- */
 
-static void add_json(struct buf *out, struct str url, struct tenant_id tenant, struct str key)
+struct made {
+    struct str url, key, widget_key;
+    struct tenant_id tenant;
+};
+
+static void add_json(struct buf *out, const struct made *m)
 {
     SCOPED(arena_free) struct arena *a = arena_new();
     jw_open(out, '{');
-    jw_member_str(out, "url", url);
-    jw_member_id(out, "tenantId", tenant.v);
-    jw_member_str(out, "apiKey", key);
-    jw_member_str(out, "demoUrl", str_fmt(a, STR_FMT "/demo", STR_ARG(url)));
-    jw_member_str(out, "docsUrl", str_fmt(a, STR_FMT "/docs", STR_ARG(url)));
+    jw_member_str(out, "url", m->url);
+    jw_member_id(out, "tenantId", m->tenant.v);
+    jw_member_str(out, "apiKey", m->key);
+    jw_member_str(out, "widgetKey", m->widget_key);
+    jw_member_str(out, "demoUrl", str_fmt(a, STR_FMT "/demo", STR_ARG(m->url)));
+    jw_member_str(out, "docsUrl", str_fmt(a, STR_FMT "/docs", STR_ARG(m->url)));
     jw_close(out, '}');
     buf_char(out, '\n');
 }
 
-static void add_words(struct buf *out, struct str url, struct tenant_id tenant, struct str key)
+static void add_words(struct buf *out, const struct made *m)
 {
     char id[UUID_TEXT + 1];
-    uuid_format(tenant.v, id);
+    uuid_format(m->tenant.v, id);
     buf_fmt(out,
             "\n  metachat is ready.\n\n"
             "  Demo page      " STR_FMT "/demo\n"
             "  API reference  " STR_FMT "/docs\n"
             "  Tenant         %s\n"
-            "  API key        " STR_FMT "\n\n"
+            "  API key        " STR_FMT "\n"
+            "  Widget key     " STR_FMT "\n\n"
             "  Ask it something:\n\n"
             "    curl -s " STR_FMT "/api/v1/chat \\\n"
             "      -H 'Authorization: Bearer " STR_FMT "' \\\n"
             "      -H 'Content-Type: application/json' \\\n"
             "      -d '{\"message\":\"What are your opening hours?\"}'\n\n"
             "  Everything is kept in %s/. Ctrl-C stops; the next start finds it as it was.\n\n",
-            STR_ARG(url), STR_ARG(url), id, STR_ARG(key), STR_ARG(url), STR_ARG(key), conf.data);
+            STR_ARG(m->url), STR_ARG(m->url), id, STR_ARG(m->key), STR_ARG(m->widget_key),
+            STR_ARG(m->url), STR_ARG(m->key), conf.data);
 }
 
-static enum err prepare(struct cx *cx, struct app *app, struct str *ret_key)
+static enum err prepare(struct cx *cx, struct app *app, struct made *ret)
 {
     struct tenant t;
     TRY(find_or_make_tenant(cx, &t));
     cx_for_tenant(cx, t.id);
     TRY(add_documents(cx, app->blobs));
     TRY(wait_until_read(cx));
-    TRY(find_or_make_key(cx, t.id, ret_key));
+    *ret = (struct made){.url = app->url, .tenant = t.id};
+    TRY(prepare_widget(cx, app->url, &ret->widget_key));
+    TRY(find_or_make_key(cx, t.id, &ret->key));
     app->demo = t.id;
     return ERR_OK;
 }
@@ -196,15 +242,15 @@ static enum err prepare(struct cx *cx, struct app *app, struct str *ret_key)
 static enum exit_code prepare_and_tell(struct runtime *rt, bool as_json)
 {
     struct cx cx;
-    struct str key;
+    struct made made;
     struct app *app = runtime_app(rt);
     cx_begin(&cx, app->db);
     enum exit_code code = EXIT_OK;
-    if (prepare(&cx, app, &key)) {
+    if (prepare(&cx, app, &made)) {
         code = complain_cx(&cx);
     } else {
         SCOPED(buf_fini) struct buf out = buf_make(16 * KB);
-        (as_json ? add_json : add_words)(&out, runtime_url(rt, cx.arena), app->demo, key);
+        (as_json ? add_json : add_words)(&out, &made);
         code = print(&out);
     }
     cx_end(&cx);

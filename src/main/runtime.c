@@ -25,6 +25,7 @@
 
 struct runtime {
     struct app app;
+    char *url; /* app.url */
     struct keyring *keys;
     struct http_server *http;
     struct worker *worker;
@@ -62,10 +63,17 @@ static const char *scheme(const struct runtime *rt)
     return rt->certificate ? "https" : "http";
 }
 
-struct str runtime_url(const struct runtime *rt, struct arena *a)
+/* "http://127.0.0.1:3007", as the outside reaches it. */
+static void find_url(struct runtime *rt, struct arena *a)
 {
-    return conf.public_url[0] ? str_of(conf.public_url)
-                              : str_fmt(a, "%s://%s", scheme(rt), http_server_address(rt->http));
+    struct str url = conf.public_url[0]
+                         ? str_of(conf.public_url)
+                         : str_fmt(a, "%s://%s", scheme(rt), http_server_address(rt->http));
+    while (str_ends(url, STR("/"))) {
+        url.n--;
+    }
+    rt->url = mem_dup(url.p, url.n);
+    rt->app.url = str_of(rt->url);
 }
 
 /* --- what the parts tell each other --- */
@@ -288,6 +296,7 @@ static enum exit_code start_http(struct runtime *rt, const char *listen)
         complain(STR_FMT, STR_ARG(buf_view(&why)));
         return e == ERR_CONFLICT ? EXIT_IN_USE : e == ERR_INVALID ? EXIT_CONFIG : EXIT_FAILED;
     }
+    find_url(rt, a);
     rt->health = (struct health){.db = rt->app.db, .blobs = rt->app.blobs};
     health_add(rt->http, &rt->health);
     if (rt->certificate) {
@@ -425,6 +434,7 @@ void runtime_free(struct runtime **rt)
     db_close(&p->app.db);
     auth_use_keyring(NULL);
     keyring_close(&p->keys);
+    mem_free(p->url);
     mem_free(p);
     *rt = NULL;
 }

@@ -31,9 +31,6 @@ void runtime_free(struct runtime **rt);
 /* Lives as long as the runtime. */
 struct app *runtime_app(struct runtime *rt);
 
-/* "http://127.0.0.1:3007", as the outside reaches it. In the arena. */
-struct str runtime_url(const struct runtime *rt, struct arena *a);
-
 /* Every row, the house's own included. */
 const struct route *const *runtime_routes(void);
 

@@ -21,7 +21,7 @@ let mc;
 
 before(async () => {
   mkdirSync(pictures, { recursive: true });
-  mc = await Metachat.start(scope, { args: ['demo'], env: { METACHAT_RATE_DEMO_PER_MIN: '1000' } });
+  mc = await Metachat.start(scope, { args: ['demo'], env: { METACHAT_RATE_VISITOR_CHAT_PER_MIN: '1000' } });
 });
 
 async function open(t, path = '/demo', options = {}) {

@@ -287,8 +287,8 @@ test('a visitor is confined to the conversation of its token', async (t) => {
 });
 
 // shows: RATE-2
-test('the demo page is limited for each address', async (t) => {
-  const demo = await Metachat.start(t, { args: ['demo'], env: { METACHAT_RATE_DEMO_PER_MIN: '3' } });
+test('visitors of the demo page are limited for each address', async (t) => {
+  const demo = await Metachat.start(t, { args: ['demo'], env: { METACHAT_RATE_VISITOR_CHAT_PER_MIN: '3', METACHAT_RATE_ADDRESS_FACTOR: '1' } });
   const token = /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await demo.api().get('//demo')).text)[0];
   const other = /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await demo.api().get('//demo')).text)[0];
   const statuses = [];

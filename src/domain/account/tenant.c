@@ -1,6 +1,7 @@
 #include "domain/account/tenant.h"
 
 #include "base/utf8.h"
+#include "domain/account/widget.h"
 
 enum {
     NAME_SIGNS = 200,
@@ -95,10 +96,11 @@ enum err tenant_create(struct db_tx *tx, struct str name, struct tenant *ret)
     struct db_rows slot;
     TRY(check_name(cx, name));
     TRY(db_query(tx, &take_slot, DB_NO_ARGS, &slot));
-    return select_one(
+    TRY(select_one(
         tx, &insert_tenant,
         DB_ARGS(DB_ID(uuid_new()), DB_INT(db_int(&slot, 0, 0)), DB_TEXT(name), DB_INT(cx->now_us)),
-        ret);
+        ret));
+    return widget_key_first(tx, ret->id);
 }
 
 enum err tenant_get(struct db_tx *tx, struct tenant *ret)

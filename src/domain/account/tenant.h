@@ -15,7 +15,7 @@ struct tenant {
     int64_t updated_us;
 };
 
-/* Makes a tenant; name 1-200 characters. cx of the platform. */
+/* Makes a tenant, and its first widget key; name 1-200 characters. cx of the platform. */
 enum err tenant_create(struct db_tx *tx, struct str name, struct tenant *ret);
 
 /* cx's own tenant. TENANT_NOT_FOUND. */

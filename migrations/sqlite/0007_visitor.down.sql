@@ -1,0 +1,3 @@
+DROP TABLE used_tickets;
+DROP TABLE widgets;
+DROP TABLE widget_keys;
