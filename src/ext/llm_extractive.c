@@ -640,6 +640,7 @@ static double missed(const struct extractive *x)
     for (size_t i = 0; i < x->rq->passage_count; i++) {
         best = x->told[i] > best ? x->told[i] : best;
     }
+    best = best < 1 ? best : 1; /* a sum of shares is all but 1 when it is 1 */
     return 1 - best * (x->rivalled ? rivalled_share : 1);
 }
 
