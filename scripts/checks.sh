@@ -24,7 +24,7 @@ same() { # file that is checked in, command that makes it
 }
 
 sources() {
-    find src tools tests/fuzz tests/fault -name '*.[ch]' | sort
+    find src tools tests/fuzz tests/fault tests/peers -name '*.[ch]' | sort
 }
 
 # Each fuzz target begins where its seeds lead it, and no seeds are left behind by a target that went.

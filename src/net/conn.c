@@ -276,6 +276,10 @@ void conn_post(struct conn *c, struct post *p)
         must(c->state == CONN_WS);
         conn_ws_close(c, p->code, p->bytes, "server");
         break;
+    case POST_END:
+        must(c->state == CONN_WS);
+        conn_ws_end(c);
+        break;
     case POST_PAUSE:
         must(c->state == CONN_WS);
         conn_ws_pause(c, p->paused);

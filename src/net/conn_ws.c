@@ -116,28 +116,36 @@ void conn_ws_close(struct conn *c, int code, struct net_bytes *frame, const char
     c->state = CONN_WS_CLOSE;
     conn_set_timer(c, TIMER_WS_CLOSE);
     end(c, code);
-    conn_ws_take(c, NULL, 0);
+    if (c->ws->over) {
+        finish(c);
+    } else {
+        conn_ws_take(c, NULL, 0);
+    }
 }
 
-static void broken(struct conn *c)
+void conn_ws_end(struct conn *c)
 {
     const struct ws_fault fault = c->ws->codec.fault;
-    if (c->state == CONN_WS) {
-        send_frame(c, ws_close_frame(fault.code, str_of(fault.why)));
-        c->ws->why = fault.code == WS_TOO_LARGE ? "too_large" : "protocol";
-        end(c, fault.code);
-    }
+    const int code = fault.code ? fault.code : c->ws->client_code;
+    send_frame(c, ws_close_frame(code, str_of(fault.why)));
+    c->ws->why = !fault.code ? "client" : code == WS_TOO_LARGE ? "too_large" : "protocol";
+    end(c, code);
     finish(c);
 }
 
-static void closed_by_client(struct conn *c, int code)
+/* The codec takes no more. What the floor above has sent from its callbacks is still on its way to
+ * us: our close frame comes behind it. */
+static void be_over(struct conn *c)
 {
-    if (c->state == CONN_WS) {
-        send_frame(c, ws_close_frame(code, STR("")));
-        c->ws->why = "client";
-        end(c, code);
+    c->ws->over = true;
+    if (c->state == CONN_WS_CLOSE) {
+        finish(c);
+        return;
     }
-    finish(c);
+    struct post *p = mem_new(struct post);
+    p->kind = POST_END;
+    p->ref = loop_ref(c);
+    loop_post(c->loop, p);
 }
 
 static void take_item(struct conn *c, const struct ws_item *item)
@@ -145,7 +153,8 @@ static void take_item(struct conn *c, const struct ws_item *item)
     const struct net_ws_ops *ops = &c->ws->ops;
     switch (item->opcode) {
     case WS_CLOSE:
-        closed_by_client(c, item->code);
+        c->ws->client_code = item->code;
+        be_over(c);
         break;
     case WS_PING:
         if (c->state == CONN_WS) {
@@ -191,22 +200,22 @@ void conn_ws_take(struct conn *c, char *p, size_t n)
     must(n == 0 || held.n == 0); /* while bytes are kept nothing is read */
     struct ws_bytes rest = {n ? p : held.p, n ? n : held.n};
     c->ws->heard = c->ws->heard || n;
-    while (is_ws(c) && !c->ws->paused) {
+    while (is_ws(c) && !c->ws->paused && !c->ws->over) {
         const enum ws_result r = ws_next(&c->ws->codec, &rest, &item);
         if (r == WS_MORE) {
             break;
         }
         if (r == WS_BROKEN) {
-            broken(c);
+            be_over(c);
         } else {
             take_item(c, &item);
         }
     }
-    if (is_ws(c) && rest.n) {
+    if (is_ws(c) && rest.n && !c->ws->over) {
         c->in = buf_make(rest.n);
         buf_add(&c->in, rest.p, rest.n);
     }
-    if (c->state == CONN_WS) {
+    if (c->state == CONN_WS && !c->ws->over) {
         watch_message(c, n);
     }
 }

@@ -15,6 +15,8 @@ struct ws {
     bool pinged;     /* a ping was sent, and */
     bool heard;      /* since then a byte has come */
     bool paused;     /* reading is off because the floor above wants so */
+    bool over;       /* the codec has met a close frame or a fault */
+    int client_code; /* of the close frame that came */
     const char *why; /* it ends: a label of METRIC_WEBSOCKETS_CLOSED */
     struct ws_codec codec;
 };
@@ -34,6 +36,9 @@ void conn_ws_take(struct conn *c, char *p, size_t n);
 /* Queues our close frame (consumed), says the end to the floor above, and awaits the other side's.
  */
 void conn_ws_close(struct conn *c, int code, struct net_bytes *frame, const char *why);
+
+/* What came has ended it, by a close frame or a fault: queues ours and lets the connection end. */
+void conn_ws_end(struct conn *c);
 
 /* Stops reading or goes on. */
 void conn_ws_pause(struct conn *c, bool paused);

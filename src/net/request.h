@@ -20,6 +20,7 @@ enum post_kind {
     POST_REFUSE, /* a request is not let through after all */
     POST_WS,     /* a request becomes a WebSocket */
     POST_CLOSE,  /* our close frame */
+    POST_END,    /* what came has ended a WebSocket; from the loop to itself */
     POST_PAUSE,  /* a WebSocket is to be read, or not */
 };
 
