@@ -10,34 +10,42 @@
 #include <unistd.h>
 
 enum {
-    SIZE_LINE = 20, /* sixteen digits of a chunk's size, CRLF, NUL */
-    PARTS_EACH_SEND = 32,
+    SIZE_LINE = 11, /* eight digits of a chunk's size, CRLF, NUL */
+    PARTS_EACH_SEND = 64,
     FILE_PIECE = 64 * 1024,
     PIECES_A_TURN = 16, /* of a file, before others are served */
 };
 
+/* A file that is sent a piece at a time. */
+struct output_file {
+    struct extent rest; /* what is still to be read; the part's bytes are the piece before it */
+    int fd;             /* ours */
+};
+
+/* There may be very many, so it is as small as a line of the cache. */
 struct output_part {
     struct output_part *next;
     struct net_bytes *bytes;
-    struct str tail;
-    struct extent file; /* what of it is still to be read; bytes are the piece before it */
-    int fd;             /* of the file, ours; -1: none */
-    size_t done;        /* bytes of this part that were sent */
+    struct output_file *file; /* NULL: none */
+    size_t done;              /* bytes of this part that were sent */
+    const char *tail;
+    uint8_t tail_n;
     uint8_t head_n;
     char head[SIZE_LINE];
 };
 
 static size_t part_size(const struct output_part *p)
 {
-    return p->head_n + (p->bytes ? net_bytes_view(p->bytes).n : 0) + p->tail.n;
+    return p->head_n + (p->bytes ? net_bytes_view(p->bytes).n : 0) + p->tail_n;
 }
 
 static struct output_part *append(struct output *o, struct net_bytes *bytes, struct str tail)
 {
     struct output_part *p = mem_new(struct output_part);
     p->bytes = bytes;
-    p->tail = tail;
-    p->fd = -1;
+    must(tail.n <= UINT8_MAX);
+    p->tail = tail.p;
+    p->tail_n = (uint8_t)tail.n;
     if (o->last) {
         o->last->next = p;
     } else {
@@ -63,6 +71,7 @@ void output_add_chunk(struct output *o, struct net_bytes *bytes)
 {
     struct output_part *p = append(o, bytes, STR("\r\n"));
     const int n = snprintf(p->head, sizeof(p->head), "%zx\r\n", net_bytes_view(bytes).n);
+    must(n < SIZE_LINE);
     p->head_n = (uint8_t)n;
     count(o, p);
 }
@@ -70,40 +79,48 @@ void output_add_chunk(struct output *o, struct net_bytes *bytes)
 void output_add_file(struct output *o, struct extent take)
 {
     struct output_part *p = append(o, NULL, STR(""));
-    p->file = take;
-    p->fd = take.fd;
+    p->file = mem_new(struct output_file);
+    p->file->rest = take;
+    p->file->fd = take.fd;
 }
 
 /* Reads the next piece of the file that stands first. */
 static bool load_piece(struct output *o)
 {
     struct output_part *p = o->first;
-    const size_t n = p->file.n < FILE_PIECE ? (size_t)p->file.n : FILE_PIECE;
+    struct extent *rest = &p->file->rest;
+    const size_t n = rest->n < FILE_PIECE ? (size_t)rest->n : FILE_PIECE;
     SCOPED(buf_fini) struct buf b = buf_make(n);
-    if (!extent_read(&p->file, 0, buf_room(&b, n), n)) {
+    if (!extent_read(rest, 0, buf_room(&b, n), n)) {
         return false;
     }
     buf_wrote(&b, n);
     net_bytes_unref(p->bytes);
     p->bytes = net_bytes_take(&b);
     p->done = 0;
-    p->file = extent_sub(p->file, n, UINT64_MAX);
+    *rest = extent_sub(*rest, n, UINT64_MAX);
     o->unsent += n;
     o->queued += n;
     return true;
 }
 
+/* Whether more of its file is to be read. */
+static bool has_more(const struct output_part *p)
+{
+    return p->file && p->file->rest.n;
+}
+
 static bool must_load(const struct output *o)
 {
-    const struct output_part *p = o->first;
-    return p->file.n && p->done == part_size(p);
+    return has_more(o->first) && o->first->done == part_size(o->first);
 }
 
 static void drop_first(struct output *o)
 {
     struct output_part *p = o->first;
-    if (p->fd >= 0) {
-        (void)close(p->fd);
+    if (p->file) {
+        (void)close(p->file->fd);
+        mem_free(p->file);
     }
     o->first = p->next;
     if (!o->first) {
@@ -138,8 +155,8 @@ static int gather(const struct output *o, struct iovec *iov)
         size_t skip = p->done;
         add_iov(iov, &n, (struct str){p->head, p->head_n}, &skip);
         add_iov(iov, &n, p->bytes ? net_bytes_view(p->bytes) : STR(""), &skip);
-        add_iov(iov, &n, p->tail, &skip);
-        if (p->file.n) {
+        add_iov(iov, &n, (struct str){p->tail, p->tail_n}, &skip);
+        if (has_more(p)) {
             break; /* the rest of it stands before what follows */
         }
         parts++;
@@ -152,7 +169,7 @@ static void sent(struct output *o, size_t n)
     o->unsent -= n;
     while (o->first) {
         const size_t left = part_size(o->first) - o->first->done;
-        if (left > n || o->first->file.n) {
+        if (left > n || has_more(o->first)) {
             o->first->done += n;
             return;
         }

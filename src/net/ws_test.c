@@ -177,6 +177,7 @@ static void takes_what_stands_behind_the_request(void **state)
     ws_add(&b, TEXT, STR("bird"));
     ws_accept(&e, &f, fd, buf_view(&b), &ws_usual);
     SCOPED(buf_fini) struct buf head = client_answer(fd);
+    assert_int_equal(status_of(&head), 101);
     ws_expect(fd, TEXT, STR("early"));
     ws_expect(fd, TEXT, STR("bird"));
     (void)close(fd);
