@@ -4,6 +4,7 @@
 #include "base/metric.h"
 #include "net/server_fixture.h"
 #include "net/tls_fixture.h"
+#include "net/ws_fixture.h"
 
 #include <fcntl.h>
 #include <openssl/ssl.h>
@@ -206,6 +207,36 @@ static void shows_a_refusal_to_who_sends_too_much(void **state)
     SCOPED(buf_fini) struct buf a = hear(&c, NULL);
     assert_int_equal(status_of(&a), 413);
     assert_int_equal(SSL_get_shutdown(c.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
+    part(&c);
+}
+
+/* A message in many records and many reads, back and forth. */
+static void speaks_websocket(void **state)
+{
+    (void)state;
+    enum { SIZE = 300 * 1000 };
+    struct ws_end e = {};
+    struct client c = shake_hands();
+    SCOPED(buf_fini) struct buf message = buf_make(SIZE);
+    SCOPED(buf_fini) struct buf frame = buf_make(2 * SIZE);
+    memset(buf_room(&message, SIZE), 'm', SIZE);
+    buf_wrote(&message, SIZE);
+    say(&c, WS_ASK);
+    ws_take(&e, &f, &ws_usual);
+    SCOPED(buf_fini) struct buf head = hear(&c, "\r\n\r\n");
+    assert_int_equal(status_of(&head), 101);
+    ws_add(&frame, 0x80 | WS_TEXT, buf_view(&message));
+    ws_add(&frame, 0x80 | WS_CLOSE, STR("\x0f\xa0"));
+    assert_int_equal(SSL_write(c.ssl, frame.p, (int)frame.n), frame.n);
+    SCOPED(buf_fini) struct buf all = hear(&c, NULL);
+    struct net_bytes *echo = net_ws_frame(WS_TEXT, buf_view(&message));
+    const struct str wanted = net_ws_payload(echo);
+    assert_int_equal(all.n, 10 + SIZE + 4);
+    assert_true(str_eq(str_sub(buf_view(&all), 10, SIZE), wanted));
+    assert_true(str_ends(buf_view(&all), STR("\x88\x02\x0f\xa0")));
+    net_bytes_unref(echo);
+    fixture_wait(&f, &e.closed, 1);
+    assert_int_equal(e.code, 4000);
     part(&c);
 }
 
@@ -421,6 +452,7 @@ int main(void)
         WITH_SERVER(takes_a_large_body),
         WITH_SERVER(gives_a_large_answer_to_a_slow_reader),
         WITH_SERVER(shows_a_refusal_to_who_sends_too_much),
+        WITH_SERVER(speaks_websocket),
         WITH_SERVER(resumes_a_session),
         WITH_SERVER(takes_a_fragmented_hello),
         WITH_SERVER(ends_with_who_speaks_garbage),

@@ -48,16 +48,21 @@ static void on_close(void *arg, int code)
     count(e, &e->closed, 1);
 }
 
-void ws_accept(struct ws_end *e, struct fixture *f, int fd, struct str ask,
-               const struct net_ws_options *options)
+void ws_take(struct ws_end *e, struct fixture *f, const struct net_ws_options *options)
 {
     const struct net_ws_ops ops = {.arg = e, .on_message = on_message, .on_close = on_close};
-    client_send(fd, ask);
     struct net_req *r = fixture_take(f);
     e->f = f;
     (void)pthread_mutex_lock(&f->lock);
     e->ref = net_ws_open(&r, f->server, NULL, 0, options, &ops);
     (void)pthread_mutex_unlock(&f->lock);
+}
+
+void ws_accept(struct ws_end *e, struct fixture *f, int fd, struct str ask,
+               const struct net_ws_options *options)
+{
+    client_send(fd, ask);
+    ws_take(e, f, options);
 }
 
 int ws_connect(struct ws_end *e, struct fixture *f, const struct net_ws_options *options)

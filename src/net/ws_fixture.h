@@ -24,6 +24,9 @@ struct ws_end {
 /* Options for most tests: messages up to a megabyte, no pings. */
 extern const struct net_ws_options ws_usual;
 
+/* Takes one that has been asked for. */
+void ws_take(struct ws_end *e, struct fixture *f, const struct net_ws_options *options);
+
 /* Asks for a WebSocket with the text (WS_ASK and frames, say), and takes it. */
 void ws_accept(struct ws_end *e, struct fixture *f, int fd, struct str ask,
                const struct net_ws_options *options);
