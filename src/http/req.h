@@ -176,6 +176,11 @@ void http_server_announce_stop(struct http_server *s);
  * own deadline. No handler runs when this returns. */
 void http_server_run(struct http_server *s);
 void http_server_stop(struct http_server *s, int64_t until_mono_us);
+/* fn(arg, false) will run once on a thread of the lane; fn(arg, true) on another, when the server
+ * ends before there was one. False when the lane is full or ends: then neither comes. Any thread;
+ * never blocks. */
+bool http_server_run_in(struct http_server *s, enum lane lane, void (*fn)(void *arg, bool dropped),
+                        void *arg);
 bool http_server_draining(const struct http_server *s);
 void http_server_free(struct http_server **s);
 struct router *http_server_router(struct http_server *s);

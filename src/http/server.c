@@ -346,9 +346,64 @@ void http_server_stop(struct http_server *s, int64_t until_mono_us)
     net_server_stop(s->net, until_mono_us);
 }
 
+/* --- work of others --- */
+
+/* Both under the lock. */
+static void errand_list(struct http_server *s, struct errand *e)
+{
+    e->next = s->errands;
+    if (e->next) {
+        e->next->prev = e;
+    }
+    s->errands = e;
+}
+
+static void errand_unlist(struct http_server *s, struct errand *e)
+{
+    if (e->next) {
+        e->next->prev = e->prev;
+    }
+    *(e->prev ? &e->prev->next : &s->errands) = e->next;
+}
+
+static void errand_finish(struct errand *e, bool dropped)
+{
+    (void)pthread_mutex_lock(&e->server->lock);
+    errand_unlist(e->server, e);
+    (void)pthread_mutex_unlock(&e->server->lock);
+    e->fn(e->arg, dropped);
+    mem_free(e);
+}
+
+static void errand_run(void *arg)
+{
+    errand_finish(arg, false);
+}
+
+bool http_server_run_in(struct http_server *s, enum lane lane, void (*fn)(void *arg, bool dropped),
+                        void *arg)
+{
+    struct errand *e = mem_new(struct errand);
+    *e = (struct errand){.server = s, .fn = fn, .arg = arg};
+    (void)pthread_mutex_lock(&s->lock);
+    errand_list(s, e);
+    const bool taken = !s->lanes_ended && pool_submit(s->lanes[lane], errand_run, e);
+    if (!taken) {
+        errand_unlist(s, e);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    if (!taken) {
+        mem_free(e);
+    }
+    return taken;
+}
+
 /* Work that a lane dropped: nobody else knows it any more. Its clients have been closed. */
 static void finish_dropped(struct http_server *s)
 {
+    while (s->errands) {
+        errand_finish(s->errands, true);
+    }
     while (s->first) {
         struct exchange *x = s->first;
         exchange_finish(x, cx_fail(&x->req.cx, CODE_SHUTTING_DOWN, "dropped by the drain"));
@@ -358,6 +413,9 @@ static void finish_dropped(struct http_server *s)
 /* Handlers that run have deadlines of their own; after this none is running. */
 static void end_lanes(struct http_server *s)
 {
+    (void)pthread_mutex_lock(&s->lock);
+    s->lanes_ended = true;
+    (void)pthread_mutex_unlock(&s->lock);
     for (size_t i = 0; i < LANE_POOLS; i++) {
         pool_free(&s->lanes[i]);
     }

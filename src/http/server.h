@@ -40,6 +40,15 @@ enum stream_state {
     STREAM_DETACHED,
 };
 
+/* Work of others on a thread of ours. */
+struct errand {
+    struct errand *prev;
+    struct errand *next;
+    struct http_server *server;
+    void (*fn)(void *arg, bool dropped);
+    void *arg;
+};
+
 struct http_server {
     struct http_config config;
     struct router *router;
@@ -61,6 +70,8 @@ struct http_server {
     struct arena *kept;     /* its bytes */
     pthread_mutex_t lock;   /* of what follows */
     struct exchange *first;
+    struct errand *errands; /* that wait for a thread */
+    bool lanes_ended;
     struct health_part parts[MAX_PARTS];
     size_t part_count;
 };
