@@ -85,6 +85,7 @@ static struct inbound of_program(struct req *r, const struct chat_in *in)
         .content = in->message,
         .key_source = STR("client"),
         .key = in->clientMessageId,
+        .client_message = in->clientMessageId,
     };
     if (ib.key.n && !uuid_is_nil(in->conversationId)) {
         const struct str scope = uuid_text(r->cx.arena, in->conversationId);
@@ -216,12 +217,13 @@ static enum err wait_for_turn(struct req *r, struct message_id id, struct turn *
 struct waiting {
     struct req *r;
     struct message_id message;
+    int64_t at; /* bytes of the draft so far */
     bool answered;
     enum err result; /* of answering */
 };
 
-static void send_state(const struct waiting *w, const char *event, struct turn_id turn,
-                       const char *state, struct str text)
+static void send_state(struct waiting *w, const char *event, struct turn_id turn, const char *state,
+                       struct str text)
 {
     if (!w->r->wants_stream) {
         return;
@@ -233,7 +235,9 @@ static void send_state(const struct waiting *w, const char *event, struct turn_i
         jw_member_str(&b, "state", str_of(state));
     } else {
         jw_member_str(&b, "text", text);
+        jw_member_i64(&b, "at", w->at);
     }
+    w->at = state ? 0 : w->at + (int64_t)text.n;
     jw_close(&b, '}');
     (void)req_sse_send(w->r, event, STR(""), buf_view(&b));
 }

@@ -1,11 +1,13 @@
 #include "domain/conversation/inbox.h"
 
+#include "base/jw.h"
 #include "base/utf8.h"
 #include "domain/conversation/row.h"
 
 enum {
     CONTENT_BYTES = 100000,
     KEY_SIGNS = 255,
+    METADATA_BYTES = 8 * 1024,
 };
 
 static const struct db_stmt insert_key = DB_TENANT_SQL(
@@ -22,7 +24,7 @@ static enum err check(struct cx *cx, const struct inbound *in)
     if (in->content.n < 1 || in->content.n > CONTENT_BYTES) {
         return cx_fail_field(cx, "message", "must have 1 to %d bytes", CONTENT_BYTES);
     }
-    if (utf8_count(in->key) > KEY_SIGNS) {
+    if (utf8_count(in->key) > KEY_SIGNS || utf8_count(in->client_message) > KEY_SIGNS) {
         return cx_fail_field(cx, "clientMessageId", "must have at most %d characters", KEY_SIGNS);
     }
     return ERR_OK;
@@ -85,6 +87,19 @@ static enum err add_turn(struct db_tx *tx, const struct inbound *in, struct rece
                            : ERR_OK;
 }
 
+/* By its own id a client knows its message again. */
+static struct str metadata_of(struct arena *a, const struct inbound *in)
+{
+    SCOPED(buf_fini) struct buf b = buf_make(METADATA_BYTES);
+    jw_open(&b, '{');
+    if (in->client_message.n) {
+        jw_member_str(&b, "clientMessageId", in->client_message);
+    }
+    jw_close(&b, '}');
+    must(!b.full);
+    return str_dup(a, buf_view(&b));
+}
+
 enum err inbox_receive(struct db_tx *tx, const struct inbound *in, struct received *ret)
 {
     struct message_id first;
@@ -97,7 +112,7 @@ enum err inbox_receive(struct db_tx *tx, const struct inbound *in, struct receiv
         .type = in->type,
         .sender = STR("customer"),
         .content = in->content,
-        .metadata = in->metadata,
+        .metadata = metadata_of(db_tx_cx(tx)->arena, in),
     };
     TRY(claim_key(tx, in, m.id, &first, &seen));
     if (seen) {

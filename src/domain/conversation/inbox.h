@@ -17,10 +17,10 @@ struct inbound {
     struct contact_in contact;
     struct str type; /* one of MESSAGE_TYPES */
     struct str content;
-    struct str metadata;   /* JSON object or empty */
     struct str key_source; /* who made the key: "client", or the provider's name */
     struct str key;        /* provider's or client's message id; empty: none, never a duplicate */
-    struct str claim_for;  /* owner that wants to run the turn itself; empty: any worker */
+    struct str client_message; /* the client's own id of the message, as it gave it; empty: none */
+    struct str claim_for;      /* owner that wants to run the turn itself; empty: any worker */
 };
 
 struct received {

@@ -303,7 +303,28 @@ static void a_message_has_its_shape(void **state)
                              "\"conversationId\":\"00000000-0000-0000-0000-000000000000\","
                              "\"direction\":\"outbound\",\"type\":\"text\","
                              "\"content\":\"\\\"\\u003c\",\"metadata\":{},\"status\":\"sent\","
-                             "\"sender\":\"agent\",\"createdAt\":\"1970-01-01T00:00:01.234Z\"}");
+                             "\"sender\":\"agent\",\"turnId\":null,"
+                             "\"createdAt\":\"1970-01-01T00:00:01.234Z\"}");
+    buf_reset(&b);
+    struct message reply = m;
+    memset(reply.turn.b, 1, sizeof(reply.turn.b));
+    message_json(&b, &reply);
+    assert_non_null(strstr(b.p, "\"turnId\":\"01010101-0101-0101-0101-010101010101\""));
+}
+
+static void a_client_knows_its_message_again(void **state)
+{
+    (void)state;
+    struct received r;
+    struct inbound in = says("c1", "Hello");
+    in.client_message = STR("a \"b\" \xc3\xa9");
+    SCOPED(cx_end) struct cx cx = room_cx(0);
+    want(&cx, ERR_OK, receive(&cx, &in, &r));
+    assert_string_equal(str_dup(cx.arena, r.message.metadata).p,
+                        "{\"clientMessageId\":\"a \\\"b\\\" \xc3\xa9\"}");
+    assert_int_equal(room_number("SELECT count(*) FROM events WHERE type = 'message.received' AND "
+                                 "payload LIKE '%clientMessageId%'"),
+                     1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
@@ -322,6 +343,7 @@ int main(void)
         TEST(a_reply_ends_the_wait),
         TEST(a_channel_that_is_not_connected_fails_with_a_reason),
         TEST(a_message_has_its_shape),
+        TEST(a_client_knows_its_message_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,6 +137,12 @@ void message_json(struct buf *out, const struct message *m)
     jw_member_raw(out, "metadata", m->metadata);
     jw_member_str(out, "status", m->status);
     jw_member_str(out, "sender", m->sender);
+    jw_key(out, "turnId");
+    if (uuid_is_nil(m->turn)) {
+        jw_null(out);
+    } else {
+        jw_id(out, m->turn);
+    }
     jw_member_time(out, "createdAt", m->created_us);
     jw_close(out, '}');
 }

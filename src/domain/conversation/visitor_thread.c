@@ -108,6 +108,7 @@ struct inbound visitor_inbound(struct arena *a, const struct visitor *v, struct 
         .type = STR("text"),
         .content = text,
         .key_source = STR("client"),
+        .client_message = client_id,
         .key = client_id.n ? str_fmt(a, STR_FMT ":" STR_FMT, STR_ARG(own), STR_ARG(client_id))
                            : STR(""),
     };
