@@ -20,6 +20,9 @@ struct app {
     /* Runs a turn whose job is claimed for this process, to its end, on this thread. Set by main/.
      */
     void (*run_turn)(struct app *app, const struct job *job, const struct turn_sink *sink);
+    /* The same on a thread of the turn lane; nobody waits. Is the lane full, a job worker runs it.
+     * May block on the database. Set by main/. */
+    void (*start_turn)(struct app *app, const struct job *job);
     void *workers; /* run_turn's own */
 };
 

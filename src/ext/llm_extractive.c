@@ -89,6 +89,7 @@ struct extractive {
     void (*piece)(void *arg, struct str text);
     void *arg;
     struct buf *out;
+    const struct cancel *cancel;
 };
 
 static bool leads(enum llm_sentence_kind kind)
@@ -606,7 +607,7 @@ static void choose_and_say(struct extractive *x)
 {
     const bool twice = asks_twice(x);
     size_t passage = 0;
-    for (int n = 0; n < MAX_CHOSEN; n++) {
+    for (int n = 0; n < MAX_CHOSEN && !cancel_is(x->cancel); n++) {
         double g = 0;
         const ptrdiff_t best = choose(x, &g);
         const struct unit *u = best < 0 ? NULL : &x->units[best];
@@ -650,7 +651,12 @@ static enum err answer(struct cx *cx, struct net_client *net, const struct llm_r
     (void)net;
     const int64_t began = clock_mono_us();
     SCOPED(buf_fini) struct buf out = buf_make(64 * KB);
-    struct extractive x = {.arena = cx->arena, .rq = rq, .piece = piece, .arg = arg, .out = &out};
+    struct extractive x = {.arena = cx->arena,
+                           .rq = rq,
+                           .piece = piece,
+                           .arg = arg,
+                           .out = &out,
+                           .cancel = cx->cancel};
     *ret = (struct llm_answer){.finish_reason = STR("stop"), .model = STR("extractive")};
     ret->usage.attempts = 1;
     if (rq->known) {
@@ -672,6 +678,10 @@ static enum err answer(struct cx *cx, struct net_client *net, const struct llm_r
     ret->text = str_dup(cx->arena, buf_view(&out));
     ret->usage.total_us = clock_mono_us() - began;
     ret->usage.first_us = ret->usage.total_us;
+    if (cancel_is(cx->cancel)) {
+        ret->finish_reason = (struct str){"", 0};
+        return cx_fail(cx, CODE_CANCELLED, "cancelled");
+    }
     return ERR_OK;
 }
 

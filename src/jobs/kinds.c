@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/knowledge/document.h"
+#include "jobs/speaker.h"
 
 static void tell_turn(struct cx *cx, const struct turn *t)
 {
@@ -13,7 +14,8 @@ static void tell_turn(struct cx *cx, const struct turn *t)
            LOG_I64("ms", t->latency_us / 1000), LOG_I64("searchMs", t->search_us / 1000),
            LOG_I64("providerMs", t->provider_us / 1000), LOG_I64("promptTokens", t->prompt_tokens),
            LOG_I64("completionTokens", t->completion_tokens),
-           LOG_BOOL("contextUsed", t->context_used), LOG_F64("confidence", t->confidence));
+           LOG_BOOL("contextUsed", t->context_used), LOG_BOOL("stopped", t->stopped),
+           LOG_F64("confidence", t->confidence));
 }
 
 static enum err run_turn(struct cx *cx, void *user, const struct job *job)
@@ -21,15 +23,14 @@ static enum err run_turn(struct cx *cx, void *user, const struct job *job)
     const struct job_env *env = user;
     struct turn turn = {};
     bool committed = false;
-    const struct turn_sink *sink = live_find(env->live, job->id);
-    TRY(turn_run(cx, env->assistant, job, sink, &turn, &committed));
+    struct speaker speaker;
+    speaker_begin(&speaker, env, job, live_find(env->live, job->id));
+    const enum err e = turn_run(cx, env->assistant, job, &speaker.sink, &turn, &committed);
     if (committed) {
         tell_turn(cx, &turn);
     }
-    if (committed && sink && sink->committed) {
-        sink->committed(sink->arg, &turn);
-    }
-    return ERR_OK;
+    speaker_end(&speaker, &turn, committed);
+    return e;
 }
 
 static enum err dead_turn(struct db_tx *tx, void *user, const struct job *job)

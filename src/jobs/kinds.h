@@ -10,6 +10,10 @@ struct job_env {
     const struct assistant *assistant;
     struct blob_store *blobs;
     struct live *live;
+    /* Told what every turn says while it runs, whoever reads along; on the turn's thread, must not
+     * block. NULL: nobody. */
+    void (*say)(void *arg, const struct live_word *word);
+    void *say_arg;
 };
 
 /* Ends with a row without a name; user of the worker is a struct job_env. */

@@ -8,6 +8,23 @@
 
 struct live;
 
+/* What a running turn says to its conversation. Each LIVE_STARTED is followed by LIVE_WITHDRAWN, or
+ * by LIVE_SETTLED and the commit; a turn that was withdrawn may start anew. */
+enum live_saying {
+    LIVE_STARTED,
+    LIVE_TEXT,
+    LIVE_WITHDRAWN,
+    LIVE_SETTLED, /* the text is whole; the commit comes next */
+};
+
+struct live_word {
+    enum live_saying what;
+    struct tenant_id tenant;
+    struct conversation_id conversation;
+    struct turn_id turn;
+    struct str text; /* of LIVE_TEXT */
+};
+
 /* The caller frees it, when nothing is registered any more. */
 struct live *live_new(void);
 void live_free(struct live **l);

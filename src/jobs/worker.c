@@ -283,17 +283,19 @@ void worker_run_here(struct worker *w, const struct job *job)
     unlist_run(&r);
 }
 
+void worker_give_back(struct worker *w, const struct job *job)
+{
+    struct run r = {.worker = w, .job = *job};
+    (void)settle_once(&r, NULL, false, "");
+}
+
 /* --- the pool --- */
 
 static struct run *run_new(const struct job *job)
 {
     struct run *r = mem_new(struct run);
     r->arena = arena_new();
-    r->job = *job;
-    r->job.kind = str_dup(r->arena, job->kind);
-    r->job.payload = str_dup(r->arena, job->payload);
-    r->job.request_id = str_dup(r->arena, job->request_id);
-    r->job.why = str_dup(r->arena, job->why);
+    r->job = job_copy(r->arena, job);
     return r;
 }
 

@@ -41,6 +41,10 @@ void worker_free(struct worker **w);
  * would. */
 void worker_run_here(struct worker *w, const struct job *job);
 
+/* Gives a claimed job that cannot be run here back, so that a worker takes it. Blocks on the
+ * database. */
+void worker_give_back(struct worker *w, const struct job *job);
+
 /* Text that names this process as an owner of leases; one for each start. */
 struct str worker_owner(const struct worker *w);
 

@@ -17,6 +17,7 @@
 #include "jobs/kinds.h"
 #include "main/certificate.h"
 #include "main/health.h"
+#include "main/news.h"
 #include "main/signals.h"
 #include "net/client.h"
 #include "net/guard.h"
@@ -88,60 +89,6 @@ static void on_note(void *arg, const struct db_note *note)
     }
 }
 
-static enum err list_events(struct cx *cx, struct uuid conversation, int64_t since, size_t limit,
-                            struct event **ret, size_t *ret_count)
-{
-    SCOPED(db_tx_close) struct db_tx *tx = NULL;
-    TRY(db_begin_read(cx, &tx));
-    TRY(uuid_is_nil(conversation) ? event_list(tx, since, STR(""), limit, ret, ret_count)
-                                  : event_list_of(tx, conversation, since, limit, ret, ret_count));
-    return db_commit(tx);
-}
-
-static enum err load_events(void *arg, struct cx *cx, struct uuid conversation, int64_t since,
-                            size_t limit, struct hub_event **ret, size_t *ret_count)
-{
-    struct event *rows = NULL;
-    size_t n = 0;
-    (void)arg;
-    TRY(list_events(cx, conversation, since, limit, &rows, &n));
-    struct hub_event *out = arena_many(cx->arena, struct hub_event, n);
-    for (size_t i = 0; i < n; i++) {
-        SCOPED(buf_fini) struct buf b = buf_make(MB);
-        event_json(&b, &rows[i]);
-        out[i] = (struct hub_event){
-            .seq = rows[i].seq,
-            .conversation = rows[i].conversation,
-            .type = rows[i].type,
-            .data = rows[i].payload,
-            .json = str_dup(cx->arena, buf_view(&b)),
-            .created_us = rows[i].created_us,
-        };
-    }
-    *ret = out;
-    *ret_count = n;
-    return ERR_OK;
-}
-
-static enum err range_of_events(void *arg, struct cx *cx, int64_t *ret_oldest, int64_t *ret_newest)
-{
-    SCOPED(db_tx_close) struct db_tx *tx = NULL;
-    (void)arg;
-    TRY(db_begin_read(cx, &tx));
-    TRY(event_range(tx, ret_oldest, ret_newest));
-    return db_commit(tx);
-}
-
-static enum err count_events(void *arg, struct cx *cx, struct uuid conversation, int64_t since,
-                             int64_t max, int64_t *ret)
-{
-    SCOPED(db_tx_close) struct db_tx *tx = NULL;
-    (void)arg;
-    TRY(db_begin_read(cx, &tx));
-    TRY(event_count(tx, conversation, since, max, ret));
-    return db_commit(tx);
-}
-
 static void run_turn(struct app *app, const struct job *job, const struct turn_sink *sink)
 {
     struct runtime *rt = container_of(app, struct runtime, app);
@@ -151,6 +98,36 @@ static void run_turn(struct app *app, const struct job *job, const struct turn_s
     worker_run_here(rt->worker, job);
     if (sink) {
         live_remove(rt->live, job->id);
+    }
+}
+
+/* A turn on its way to a thread of its lane. */
+struct errand {
+    struct runtime *rt;
+    struct arena *arena;
+    struct job job;
+};
+
+static void run_errand(void *arg, bool dropped)
+{
+    struct errand *e = arg;
+    if (dropped) {
+        worker_give_back(e->rt->worker, &e->job);
+    } else {
+        worker_run_here(e->rt->worker, &e->job);
+    }
+    arena_free(&e->arena);
+    mem_free(e);
+}
+
+static void start_turn(struct app *app, const struct job *job)
+{
+    struct errand *e = mem_new(struct errand);
+    e->rt = container_of(app, struct runtime, app);
+    e->arena = arena_new();
+    e->job = job_copy(e->arena, job);
+    if (!http_server_run_in(e->rt->http, LANE_TURN, run_errand, e)) {
+        run_errand(e, true);
     }
 }
 
@@ -308,15 +285,20 @@ static enum exit_code start_http(struct runtime *rt, const char *listen)
 
 static void start_parts(struct runtime *rt)
 {
-    static const struct hub_source source = {NULL, load_events, range_of_events, count_events};
     rt->app.assistant.net = net_client_new();
     rt->app.assistant.keys = rt->keys;
+    rt->app.assistant.stops = turn_stops_new();
     rt->app.run_turn = run_turn;
+    rt->app.start_turn = start_turn;
     rt->live = live_new();
-    rt->job_env = (struct job_env){&rt->app.assistant, rt->app.blobs, rt->live};
+    rt->app.hub = hub_new(http_server_net(rt->http), rt->app.db, &news_source);
+    rt->job_env = (struct job_env){.assistant = &rt->app.assistant,
+                                   .blobs = rt->app.blobs,
+                                   .live = rt->live,
+                                   .say = news_say,
+                                   .say_arg = rt->app.hub};
     rt->worker = worker_new(rt->app.db, job_kinds, &rt->job_env);
     rt->app.owner = worker_owner(rt->worker);
-    rt->app.hub = hub_new(http_server_net(rt->http), rt->app.db, &source);
     auth_use_keyring(rt->keys);
     db_listen(rt->app.db, on_note, rt);
     if (rt->runs_jobs) {
@@ -424,12 +406,13 @@ void runtime_free(struct runtime **rt)
     if (p->app.db) {
         db_listen(p->app.db, NULL, NULL);
     }
-    hub_free(&p->app.hub);
     worker_free(&p->worker);
+    hub_free(&p->app.hub);
     http_server_free(&p->http);
     certificate_free(&p->certificate);
     net_client_free(&p->app.assistant.net);
     live_free(&p->live);
+    turn_stops_free(&p->app.assistant.stops);
     blob_close(&p->app.blobs);
     db_close(&p->app.db);
     auth_use_keyring(NULL);

@@ -55,13 +55,21 @@ static void gate(struct work *w)
     }
 }
 
+static enum err find_answer(struct work *w)
+{
+    TRY(turn_retrieve(w));
+    turn_compose(w);
+    return turn_answer(w);
+}
+
 static enum err think(struct work *w)
 {
     gate(w);
     if (w->verdict == GATE_ANSWER) {
-        TRY(turn_retrieve(w));
-        turn_compose(w);
-        TRY(turn_answer(w));
+        turn_asking_begin(w);
+        const enum err e = find_answer(w);
+        w->turn.stopped = turn_asking_end(w) && !e;
+        TRY(e);
     }
     turn_decide(w);
     return ERR_OK;

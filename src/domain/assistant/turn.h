@@ -24,11 +24,13 @@ struct turn_id {
 
 struct llm_provider;
 struct turn;
+struct turn_stops;
 
 /* What the rooms need from outside; made once in main/, lives as long as the process. */
 struct assistant {
     struct net_client *net;
     struct keyring *keys;
+    struct turn_stops *stops; /* NULL: turns cannot be stopped */
     /* Where providers come from; NULL: llm_find. */
     const struct llm_provider *(*find_provider)(struct str name);
 };
@@ -42,6 +44,8 @@ struct turn_sink {
     void (*withdrawn)(void *arg, struct turn_id turn);
     /* May be NULL. The turn as it was committed; lent until this returns. */
     void (*committed)(void *arg, const struct turn *turn);
+    /* May be NULL. The text is whole, the commit comes next; it may still be withdrawn. */
+    void (*settled)(void *arg, struct turn_id turn);
 };
 
 struct citation {
@@ -72,15 +76,17 @@ struct turn {
     struct message_id reply_message; /* nil when silent */
     struct str reply;                /* empty when silent */
     struct str action;               /* answer | disclaimer | review | handover */
-    struct str reason;  /* of an action that is not "answer": unknown | unknown_in_row |
-                           low_confidence | asked_for_person | asked_by_model | provider_failed |
-                           failed; empty otherwise */
-    struct str silence; /* reason, when there is no reply: "assigned_human", "disabled", … */
+    struct str reason; /* of an action that is not "answer": unknown | unknown_in_row |
+                          low_confidence | asked_for_person | asked_by_model | provider_failed |
+                          failed; empty otherwise */
+    struct str
+        silence; /* reason, when there is no reply: "assigned_human", "disabled", "stopped" */
     struct citation *citations;
     size_t citation_count;
     struct source *sources;
     size_t source_count;
     bool context_used;
+    bool stopped; /* the reader did not want more: the reply is what had come */
     double confidence;
     struct str level; /* high | medium | low | very_low */
     struct signal_value *signals;
@@ -103,6 +109,18 @@ struct turn {
  * Blocks; worker threads. */
 enum err turn_run(struct cx *cx, const struct assistant *as, const struct job *job,
                   const struct turn_sink *sink, struct turn *ret, bool *ret_committed);
+
+/* Ends the model's answer of a turn that runs in this process: what came is judged and committed as
+ * the reply, and when nothing came the turn is silent ("stopped"). False when no such turn of the
+ * conversation is asking a model, here and now: nothing changes then. Any thread; does not block.
+ */
+bool turn_stop(const struct assistant *as, struct tenant_id tenant,
+               struct conversation_id conversation, struct turn_id turn);
+
+/* Which turns could be stopped. The caller frees it when no turn runs any more; *s may be NULL and
+ * is NULL afterwards. */
+struct turn_stops *turn_stops_new(void);
+void turn_stops_free(struct turn_stops **s);
 
 /* After the last attempt: a turn with reason "failed" that covers the messages, the sentence that
  * we will get back to the customer, handover.requested and turn.failed. The caller flushes the

@@ -161,6 +161,28 @@ static struct llm_request request_of(const struct work *w)
     };
 }
 
+static void pass_on(void *arg)
+{
+    cancel_now(arg);
+}
+
+/* What cancels the turn cancels the answer, but not the other way round. */
+static enum err ask_until_stopped(struct work *w, const struct llm_provider *p,
+                                  const struct llm_request *rq)
+{
+    struct cx *cx = w->cx;
+    struct cancel *whole = cx->cancel;
+    if (!w->asking.cancel) {
+        return p->answer(cx, w->as->net, rq, on_piece, w, &w->answer);
+    }
+    cancel_on(whole, pass_on, w->asking.cancel);
+    cx->cancel = w->asking.cancel;
+    const enum err e = p->answer(cx, w->as->net, rq, on_piece, w, &w->answer);
+    cx->cancel = whole;
+    cancel_off(whole);
+    return e;
+}
+
 /* Time for the fallback and the commit is kept back. */
 static enum err ask_in_time(struct work *w, const struct llm_provider *p,
                             const struct llm_request *rq)
@@ -169,7 +191,7 @@ static enum err ask_in_time(struct work *w, const struct llm_provider *p,
     const int64_t whole = cx->deadline_us;
     const int64_t reserve = min_i64(conf.turn_reserve_ms * MS_US, cx_left_us(cx) / 2);
     cx->deadline_us = whole ? whole - reserve : 0;
-    const enum err e = p->answer(cx, w->as->net, rq, on_piece, w, &w->answer);
+    const enum err e = ask_until_stopped(w, p, rq);
     cx->deadline_us = whole;
     return e;
 }
@@ -208,24 +230,37 @@ static void end_filter(struct work *w)
     }
 }
 
+/* Another answers in the place of the one that failed. */
+static enum err stand_in(struct work *w, enum err failed)
+{
+    TRY(cx_check(w->cx));
+    note_failure(w, "provider", failed, w->cx->detail);
+    turn_withdraw(w);
+    markers_fini(&w->filter);
+    w->stood_in = true;
+    w->gave_up = !w->found.known;
+    if (w->gave_up) {
+        w->filtering = false;
+        return ERR_OK;
+    }
+    const struct str raw = w->raw;
+    const enum err e = ask(w, STR("extractive"));
+    w->raw = str_fmt(w->cx->arena, STR_FMT "%s" STR_FMT, STR_ARG(raw),
+                     raw.n ? "\n\n[instead] " : "", STR_ARG(w->raw));
+    return e;
+}
+
 enum err turn_answer(struct work *w)
 {
     enum err e = ask(w, w->policy.provider);
-    if (e) {
-        TRY(cx_check(w->cx));
-        note_failure(w, "provider", e, w->cx->detail);
-        turn_withdraw(w);
-        markers_fini(&w->filter);
-        w->stood_in = true;
-        w->gave_up = !w->found.known;
+    if (e && !turn_asking_is_stopped(w)) {
+        e = stand_in(w, e);
         if (w->gave_up) {
-            w->filtering = false;
-            return ERR_OK;
+            return e;
         }
-        const struct str raw = w->raw;
-        e = ask(w, STR("extractive"));
-        w->raw = str_fmt(w->cx->arena, STR_FMT "%s" STR_FMT, STR_ARG(raw),
-                         raw.n ? "\n\n[instead] " : "", STR_ARG(w->raw));
+    }
+    if (e && turn_asking_is_stopped(w)) {
+        e = ERR_OK; /* what came is the answer */
     }
     if (!e) {
         end_filter(w);

@@ -16,7 +16,7 @@ static enum err send_reply(struct db_tx *tx, struct work *w, struct conversation
         .sender = STR("assistant"),
         .type = STR("text"),
         .content = w->turn.reply,
-        .metadata = STR("{}"),
+        .metadata = turn_metadata(db_tx_cx(tx)->arena, &w->turn),
         .turn = w->turn.id.v,
     };
     TRY(delivery_send(tx, c, &m));
@@ -39,6 +39,7 @@ static struct str event_payload(const struct work *w)
     jw_member_str(&b, "action", t->action);
     jw_member_str(&b, "reason", t->reason);
     jw_member_str(&b, "silence", t->silence);
+    jw_member_bool(&b, "stopped", t->stopped);
     jw_member_bool(&b, "contextUsed", t->context_used);
     jw_member_f64(&b, "confidence", t->confidence);
     jw_close(&b, '}');
@@ -58,7 +59,7 @@ static enum err keep_texts(struct db_tx *tx, const struct work *w)
 static enum err note_in_conversation(struct db_tx *tx, struct work *w, struct conversation *c)
 {
     const bool hands_over = str_is(w->turn.action, "handover") && !w->turn.silence.n;
-    if (w->is_judged && !w->turn.silence.n) {
+    if (w->is_judged && !w->turn.silence.n && !w->turn.stopped) {
         TRY(conversation_note_unknown(tx, c, !w->judged.unknown));
     }
     return hands_over ? conversation_handover(tx, c, w->turn.reason) : ERR_OK;
@@ -125,6 +126,9 @@ enum err turn_commit(struct work *w, bool *ret_committed)
     enum err e = ERR_RERUN;
     bool fenced = false;
     w->turn.latency_us = clock_mono_us() - w->began_us;
+    if (w->fresh_count && w->sink && w->sink->settled) {
+        w->sink->settled(w->sink->arg, w->turn.id);
+    }
     for (int i = 0; i < COMMIT_TRIES && e == ERR_RERUN; i++) {
         e = commit_once(w, &fenced);
     }

@@ -90,6 +90,30 @@ static void hand_over(struct work *w)
     w->turn.context_used = false;
 }
 
+static bool nothing_came(const struct work *w)
+{
+    return w->turn.stopped && (w->gave_up || !str_trim(buf_view(&w->filter.visible)).n);
+}
+
+static void fall_silent(struct work *w)
+{
+    turn_withdraw(w);
+    w->turn.action = STR("answer");
+    w->turn.silence = STR("stopped");
+    w->turn.reply = (struct str){"", 0};
+}
+
+/* What had come, and not a word more. That it is sure of little is no reason to call somebody: the
+ * reader has cut it short. */
+static void decide_stopped(struct work *w, struct str said)
+{
+    struct turn *t = &w->turn;
+    if (str_is(t->action, "handover")) {
+        t->action = STR("review");
+    }
+    t->reply = said;
+}
+
 static void decide_answer(struct work *w)
 {
     struct turn *t = &w->turn;
@@ -97,6 +121,10 @@ static void decide_answer(struct work *w)
     take_judgement(w);
     const struct str said =
         str_dup(w->cx->arena, utf8_prefix(str_trim(buf_view(&w->filter.visible)), REPLY_MAX));
+    if (t->stopped && !w->filter.handover) {
+        decide_stopped(w, said);
+        return;
+    }
     if (str_is(t->action, "handover")) {
         hand_over(w);
         return;
@@ -132,7 +160,9 @@ void turn_decide(struct work *w)
         say_sure(w, TEXT_THANKS, "answer", "");
         break;
     case GATE_ANSWER:
-        if (w->gave_up) {
+        if (nothing_came(w)) {
+            fall_silent(w);
+        } else if (w->gave_up) {
             say(w, TEXT_GET_BACK, "handover", "provider_failed");
         } else {
             decide_answer(w);

@@ -30,14 +30,18 @@ static enum err play(struct cx *cx, struct net_client *net, const struct llm_req
         buf_char(&tf.script.prompt, '\n');
     }
     const struct str text = str_of(tf.script.answer);
-    for (size_t i = 0; i < text.n; i++) {
-        piece(arg, str_sub(text, i, 1));
-        if (i == text.n / 2 && tf.script.during) {
+    size_t n = 0;
+    while (n < text.n && !cancel_is(cx->cancel)) {
+        piece(arg, str_sub(text, n, 1));
+        if (n++ == text.n / 2 && tf.script.during) {
             tf.script.during();
         }
     }
-    ret->text = str_dup(cx->arena, text);
+    ret->text = str_dup(cx->arena, str_sub(text, 0, n));
     ret->model = STR("scripted-1");
+    if (n < text.n) {
+        return cx_fail(cx, CODE_CANCELLED, "cancelled");
+    }
     if (tf.script.e) {
         return cx_fail(cx, CODE_EXTERNAL_SERVICE_ERROR, "the scripted model fails");
     }
@@ -56,6 +60,7 @@ static void on_started(void *arg, struct turn_id turn)
 {
     (void)arg;
     assert_false(uuid_is_nil(turn.v));
+    tf.heard.turn = turn;
     tf.heard.started++;
 }
 
@@ -75,11 +80,22 @@ static void on_withdrawn(void *arg, struct turn_id turn)
     tf.heard.withdrawn++;
 }
 
+static void on_settled(void *arg, struct turn_id turn)
+{
+    (void)arg;
+    assert_true(uuid_eq(turn.v, tf.heard.turn.v));
+    tf.heard.settled++;
+}
+
 int turn_setup(void **state)
 {
     (void)state;
-    tf = (struct turn_fixture){.as = {.find_provider = find},
-                               .sink = {&tf, on_started, on_delta, on_withdrawn},
+    tf = (struct turn_fixture){.as = {.find_provider = find, .stops = turn_stops_new()},
+                               .sink = {.arg = &tf,
+                                        .started = on_started,
+                                        .delta = on_delta,
+                                        .withdrawn = on_withdrawn,
+                                        .settled = on_settled},
                                .script = {.answer = "", .prompt = buf_make(1 << 20)},
                                .heard = {.text = buf_make(1 << 20)}};
     knowledge_fixture_init(&tf.k);
@@ -93,6 +109,7 @@ int turn_teardown(void **state)
     cx_end(&tf.cx);
     buf_fini(&tf.script.prompt);
     buf_fini(&tf.heard.text);
+    turn_stops_free(&tf.as.stops);
     knowledge_fixture_fini(&tf.k);
     return 0;
 }

@@ -11,14 +11,15 @@
 struct script {
     const char *answer;   /* streamed byte by byte */
     enum err e;           /* then it fails with this */
-    void (*during)(void); /* called in the middle of the answer */
+    void (*during)(void); /* called in the middle of the answer; then it looks whether to stop */
     int calls;
     struct buf prompt; /* the messages of the last call, contents one after the other */
 };
 
 /* What the sink heard. */
 struct heard {
-    int started, withdrawn;
+    int started, withdrawn, settled;
+    struct turn_id turn; /* that started last */
     struct buf text;
 };
 

@@ -9,6 +9,9 @@
 
 enum { JSON_MAX = 4 * 1024 * 1024 };
 
+/* No provider's word. */
+#define FINISH_STOPPED "stopped_by_reader"
+
 static const struct db_stmt sql_insert = DB_TENANT_SQL(
     "INSERT INTO turns (tenant_id, id, conversation_id, message_id, reply_id, silence, action, "
     "reason, context_used, confidence, provider, model, provider_request, finish_reason, attempts, "
@@ -56,6 +59,7 @@ enum {
     C_REQUEST,
     C_CREATED,
     C_CONTENT,
+    C_FINISH,
 };
 
 static const struct db_stmt sql_get = DB_TENANT_SQL(
@@ -63,7 +67,7 @@ static const struct db_stmt sql_get = DB_TENANT_SQL(
     "t.context_used, t.confidence, t.provider, t.model, t.prompt_tokens, t.completion_tokens, "
     "t.cost_usd, t.latency_us, t.search_us, t.provider_us, t.first_token_us, t.failure, "
     "t.policy_hash, t.template_hash, t.prompt_hash, t.compose_version, t.signals, t.citations, "
-    "t.request_id, t.created_us, m.content FROM turns t "
+    "t.request_id, t.created_us, m.content, t.finish_reason FROM turns t "
     "LEFT JOIN messages m ON m.tenant_id = $1 AND m.id = t.reply_id "
     "WHERE t.tenant_id = $1 AND t.id = $2");
 
@@ -153,15 +157,16 @@ static enum err insert_turn(struct db_tx *tx, const struct work *w)
                 DB_TEXT(t->reason), DB_INT(t->context_used), DB_NUM(t->confidence),
                 DB_TEXT(t->provider), DB_TEXT(utf8_prefix(t->model, 255)),
                 DB_TEXT(utf8_prefix(w->answer.request_id, 255)),
-                DB_TEXT(utf8_prefix(w->answer.finish_reason, 40)), DB_INT(w->answer.usage.attempts),
-                DB_INT(t->prompt_tokens), DB_INT(t->completion_tokens),
-                t->cost_known ? DB_NUM(t->cost_usd) : DB_NULL, DB_INT(t->latency_us),
-                DB_INT(t->search_us), DB_INT(t->provider_us), DB_INT(t->first_token_us),
-                DB_TEXT(utf8_prefix(t->failure, 1000)), DB_TEXT(w->policy.hash),
-                DB_TEXT(t->template_hash), DB_TEXT(t->prompt_hash), DB_INT(t->compose_version),
-                DB_INT(w->cx->now_us), DB_TEXT(parameters_json(w)), DB_TEXT(signals_json(w)),
-                DB_TEXT(citations_json(w)), DB_CSTR("[]"), DB_TEXT(w->raw),
-                DB_TEXT(utf8_prefix(t->request_id, 128)), DB_INT(w->job->attempt),
+                t->stopped ? DB_CSTR(FINISH_STOPPED)
+                           : DB_TEXT(utf8_prefix(w->answer.finish_reason, 40)),
+                DB_INT(w->answer.usage.attempts), DB_INT(t->prompt_tokens),
+                DB_INT(t->completion_tokens), t->cost_known ? DB_NUM(t->cost_usd) : DB_NULL,
+                DB_INT(t->latency_us), DB_INT(t->search_us), DB_INT(t->provider_us),
+                DB_INT(t->first_token_us), DB_TEXT(utf8_prefix(t->failure, 1000)),
+                DB_TEXT(w->policy.hash), DB_TEXT(t->template_hash), DB_TEXT(t->prompt_hash),
+                DB_INT(t->compose_version), DB_INT(w->cx->now_us), DB_TEXT(parameters_json(w)),
+                DB_TEXT(signals_json(w)), DB_TEXT(citations_json(w)), DB_CSTR("[]"),
+                DB_TEXT(w->raw), DB_TEXT(utf8_prefix(t->request_id, 128)), DB_INT(w->job->attempt),
                 DB_INT(t->created_us)),
         NULL);
 }
@@ -261,6 +266,7 @@ static void read_columns(const struct db_rows *r, struct turn *t)
         .reason = db_text(r, 0, C_REASON),
         .silence = db_text(r, 0, C_SILENCE),
         .context_used = db_int(r, 0, C_CONTEXT) != 0,
+        .stopped = str_is(db_text(r, 0, C_FINISH), FINISH_STOPPED),
         .confidence = db_num(r, 0, C_CONFIDENCE),
         .level = str_of(judge_level(db_num(r, 0, C_CONFIDENCE))),
         .provider = db_text(r, 0, C_PROVIDER),

@@ -18,6 +18,16 @@ struct work_line {
     struct str text; /* as it stands in a prompt */
 };
 
+/* A turn that may be stopped: from before the model is asked to when it has answered. */
+struct asking {
+    struct asking *next;
+    struct tenant_id tenant;
+    struct conversation_id conversation;
+    struct turn_id turn;
+    struct cancel *cancel; /* of the model's answer; NULL: cannot be stopped */
+    bool stopped;
+};
+
 struct work {
     struct cx *cx;
     const struct assistant *as;
@@ -51,6 +61,7 @@ struct work {
     size_t first_line; /* of lines, that is in the prompt */
 
     /* answer */
+    struct asking asking;
     struct marker_filter filter;
     bool filtering;
     bool streamed; /* a delta has left */
@@ -79,6 +90,12 @@ void turn_compose(struct work *w);
 /* answer: asks the provider, then the one that stands in. Errors only when the work is to end. */
 enum err turn_answer(struct work *w);
 
+/* stop: from here to turn_asking_end the turn can be stopped. */
+void turn_asking_begin(struct work *w);
+/* Whether it was. */
+bool turn_asking_end(struct work *w);
+bool turn_asking_is_stopped(const struct work *w);
+
 /* Tells the reader that the draft will not be the answer, if there was one. */
 void turn_withdraw(struct work *w);
 
@@ -92,6 +109,9 @@ enum err turn_commit(struct work *w, bool *ret_committed);
 /* What of it also a dead job's turn needs: message, record, conversation, event. c as just read. */
 enum err turn_store(struct db_tx *tx, struct work *w, struct conversation *c,
                     enum event_type event);
+
+/* What goes with the reply: a JSON object of 64 KB at most. */
+struct str turn_metadata(struct arena *a, const struct turn *t);
 
 /* record: the rows. */
 enum err turn_insert(struct db_tx *tx, const struct work *w);

@@ -242,6 +242,16 @@ enum err job_done(struct db_tx *tx, const struct job *job)
     return ERR_OK;
 }
 
+struct job job_copy(struct arena *a, const struct job *job)
+{
+    struct job j = *job;
+    j.kind = str_dup(a, job->kind);
+    j.payload = str_dup(a, job->payload);
+    j.request_id = str_dup(a, job->request_id);
+    j.why = str_dup(a, job->why);
+    return j;
+}
+
 static enum err to_pending(struct db_tx *tx, const struct job *job, int64_t due_us,
                            int64_t failures, struct str why)
 {

@@ -35,6 +35,9 @@ struct job {
     int64_t updated_us;
 };
 
+/* With texts of its own, in the arena. */
+struct job job_copy(struct arena *a, const struct job *job);
+
 struct job_spec {
     const char *kind;
     struct uuid lane;
