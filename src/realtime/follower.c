@@ -123,7 +123,7 @@ void hub_unfollow(struct hub_follower **follower)
 void follower_reload(struct hub *h, struct hub_follower *f, int64_t seq)
 {
     hub_lock(h);
-    f->sent = max_i64(f->sent, seq);
+    f->sent = seq;
     f->reached = seq;
     if (f->form->ends_on_reload) {
         follower_unlink(h, f);

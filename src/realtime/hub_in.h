@@ -149,7 +149,9 @@ struct hub {
 
 /* --- hub.c --- */
 
+/* The one lock of all that is shared. */
 void hub_lock(struct hub *h);
+/* Gives it up. */
 void hub_unlock(struct hub *h);
 
 /* Lets go of the hub, and frees it with its last holder. Without the lock. */
