@@ -6,6 +6,7 @@ import { Metachat } from '../lib/metachat.js';
 import { exchange, fill, furnish, kindsOf, routeTable } from '../lib/probe.js';
 import { quiet } from '../lib/rows.js';
 import { fileScope } from '../lib/scratch.js';
+import { visitorOf } from '../lib/visitor.js';
 
 const scope = fileScope();
 const marker = 'quetzalcoatlus';
@@ -91,10 +92,13 @@ test('no list and no thing of B holds anything of A', async () => {
   const things = await furnish(b, 'harmless');
   const rows = (await routeTable(mc)).filter((row) => row.method === 'GET' && row.who !== 'public' && row.who !== 'platform');
   const foreign = new RegExp(`${marker}|${a.tenantId}`);
+  const visitor = await visitorOf(mc, b);
+  const { conversationId: own } = await visitor.chat(question);
   let seen = 0;
   for (const row of rows) {
-    const path = fill(row.path, things).replace('/api/v1', '');
-    const text = row.list ? JSON.stringify(await b.all(path)) : (await b.get(path)).text;
+    const [api, has] = row.visitorsOnly ? [visitor, { ...things, conversation: own }] : [b, things];
+    const path = fill(row.path, has).replace('/api/v1', '');
+    const text = row.list ? JSON.stringify(await api.all(path)) : (await api.get(path)).text;
     seen += text.length > 50;
     assert.doesNotMatch(text, foreign, row.name);
   }
@@ -104,8 +108,9 @@ test('no list and no thing of B holds anything of A', async () => {
 // shows: TEN-8
 test('what B reads by ids of A is not there', async () => {
   const things = await furnish(a, `${marker}two`);
+  const visitor = await visitorOf(mc, b);
   for (const row of (await routeTable(mc)).filter((r) => kindsOf(r.path).length && r.who !== 'platform')) {
-    const headers = { authorization: `Bearer ${b.key}` };
+    const headers = { authorization: `Bearer ${row.visitorsOnly ? visitor.token : b.key}` };
     const answer = await exchange(mc.url, row.method, fill(row.path, things), { headers });
     assert.ok([400, 404].includes(answer.status), `${row.name}: ${answer.status}`);
     assert.doesNotMatch(answer.text, new RegExp(marker), row.name);

@@ -8,12 +8,13 @@ import { Metachat, root } from '../lib/metachat.js';
 import { bodyOf, errorFaults, exchange, fill, furnish, headFaults, kindsOf, routeTable, Verdict } from '../lib/probe.js';
 import { quiet, rowCounts } from '../lib/rows.js';
 import { fileScope } from '../lib/scratch.js';
+import { page, visitorOf } from '../lib/visitor.js';
 import { extremes, sample, spoilt } from '../lib/schema.js';
 
 const scope = fileScope();
 const operatorToken = 'operator-token-of-the-route-probe';
 const marker = 'zebrafink';
-let mc, rows, a, b, ofA, ofB, visitor, scopes;
+let mc, rows, a, b, ofA, ofB, visitor, visitorB, visitorsOwn, scopes, widget;
 const keys = {}; // by scope: a key of A that holds only that one
 
 before(async () => {
@@ -25,19 +26,23 @@ before(async () => {
   ofB = await furnish(b, 'kingfisher');
   scopes = [...new Set(rows.map((row) => row.scope).filter((s) => s && s !== 'platform'))];
   for (const scope of scopes) keys[scope] = await mc.apiKey(a.tenantId, { scopes: [scope] });
-  const page = await mc.api().get('//demo');
-  visitor = /"(eyJ[\w-]+\.[\w-]+\.[\w-]+)"|(eyJ[\w-]+\.[\w-]+\.[\w-]+)/.exec(page.text)?.[0].replaceAll('"', '');
-  assert.ok(visitor, 'the demo page holds a token');
+  const visitorA = await visitorOf(mc, a);
+  visitor = visitorA.token;
+  widget = visitorA.widgetKey;
+  visitorsOwn = (await visitorA.chat(`When does the ${marker} shop open?`)).conversationId;
+  visitorB = (await visitorOf(mc, b)).token;
   await quiet(mc);
 });
 
-const withKey = (row) => (row.who === 'platform' ? operatorToken : a.key);
+const withKey = (row) => (row.who === 'platform' ? operatorToken : row.visitorsOnly ? visitor : a.key);
+const withForeignKey = (row) => (row.visitorsOnly ? visitorB : b.key);
+const pathOfA = (row) => fill(row.path, row.visitorsOnly ? { ...ofA, conversation: visitorsOwn } : ofA);
 const bearer = (token) => (token ? { authorization: `Bearer ${token}` } : {});
 const json = { 'content-type': 'application/json' };
 const guarded = () => rows.filter((row) => row.who !== 'public');
 const withBody = () => guarded().filter((row) => row.body && row.maxBody > 0);
 
-function send(row, { token = withKey(row), path = fill(row.path, ofA), body, headers = {} } = {}) {
+function send(row, { token = withKey(row), path = pathOfA(row), body, headers = {} } = {}) {
   const text = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const length = text === undefined ? {} : { ...json, 'content-length': Buffer.byteLength(text) };
   return exchange(mc.url, row.method, path, { headers: { ...bearer(token), ...length, ...headers }, body: text });
@@ -80,7 +85,9 @@ test('every row has a rate class, a lane and a role', () => {
 test('open routes answer a stranger', async () => {
   const verdict = new Verdict();
   for (const row of rows.filter((r) => r.who === 'public')) {
-    const answer = await send(row, { token: null, body: row.method === 'GET' ? undefined : bodyOf(row) });
+    const query = row.query?.required?.includes('key') ? `?key=${widget}` : '';
+    const body = row.body?.required?.includes('key') ? { key: widget } : row.method === 'GET' ? undefined : bodyOf(row);
+    const answer = await send(row, { token: null, path: pathOfA(row) + query, body, headers: { origin: page } });
     verdict.add(row.name, [...headFaults(answer), ...(answer.status < 400 ? [] : [`status ${answer.status}`])]);
   }
   verdict.done();
@@ -168,7 +175,10 @@ test('a key with every scope but the right one is refused with 403', () =>
 
 test('a key with just the right scope comes in', () =>
   harmless(async (verdict) => {
-    for (const row of guarded().filter((r) => r.who !== 'platform')) {
+    for (const row of guarded().filter((r) => r.visitorsOnly)) {
+      verdict.add(row.name, errorFaults(await send(row, { token: keys[row.scope] }), 403, 'FORBIDDEN'));
+    }
+    for (const row of guarded().filter((r) => r.who !== 'platform' && !r.visitorsOnly)) {
       const garbage = row.path.includes(':');
       const path = garbage ? row.path.replace(/:\w+/g, 'x') : row.path;
       const body = row.method === 'GET' ? undefined : '{"nobodyKnowsThis":1}';
@@ -182,7 +192,7 @@ test('a visitor reaches only what is a visitor\'s, the operator only what is the
   harmless(async (verdict) => {
     for (const row of guarded()) {
       const body = row.method === 'GET' ? undefined : '{"nobodyKnowsThis":1}';
-      const byVisitor = await send(row, { token: visitor, body });
+      const byVisitor = await send(row, { token: visitor, path: `${pathOfA(row)}?nobodyKnowsThis=1`, body });
       verdict.add(`${row.name} by a visitor`, row.who === 'visitor' ? errorFaults(byVisitor, 400) : errorFaults(byVisitor, 403));
       if (row.who !== 'platform') verdict.add(`${row.name} by the operator`, errorFaults(await send(row, { token: operatorToken, body }), 403));
     }
@@ -205,7 +215,7 @@ test('ids that are no ids are 400', () =>
 test('what belongs to another tenant is not there', () =>
   harmless(async (verdict) => {
     for (const row of guarded().filter((r) => r.path.includes(':') && r.who !== 'platform')) {
-      const answer = await send(row, { token: b.key, body: row.method === 'GET' ? undefined : bodyOf(row) });
+      const answer = await send(row, { token: withForeignKey(row), body: row.method === 'GET' ? undefined : bodyOf(row) });
       const faults = errorFaults(answer, 404);
       if (answer.text.includes(marker)) faults.push('a foreign text came');
       verdict.add(row.name, faults);
@@ -225,10 +235,11 @@ test('a tenant named in a query, a header or a body selects nothing', () =>
   harmless(async (verdict) => {
     for (const row of guarded().filter((r) => r.method === 'GET' && r.who !== 'platform')) {
       const path = fill(row.path, ofB);
-      const byHeader = await send(row, { token: b.key, path, headers: { 'x-tenant-id': a.tenantId, 'x-tenant': a.tenantId } });
+      const token = withForeignKey(row);
+      const byHeader = await send(row, { token, path, headers: { 'x-tenant-id': a.tenantId, 'x-tenant': a.tenantId } });
       verdict.add(`${row.name}, header`, byHeader.text.includes(marker) ? ['a foreign text came'] : []);
       for (const name of ['tenantId', 'tenant', 'tenant_id']) {
-        const byQuery = await send(row, { token: b.key, path: `${path}?${name}=${a.tenantId}` });
+        const byQuery = await send(row, { token, path: `${path}?${name}=${a.tenantId}` });
         const refused = row.raw ? [] : errorFaults(byQuery, 400);
         verdict.add(`${row.name}, ${name}`, byQuery.text.includes(marker) ? ['a foreign text came'] : refused);
       }
