@@ -1,5 +1,6 @@
 /* The flight record of one answer, and its replay. */
 #include "api/views.h"
+#include "domain/conversation/visitor_thread.h"
 
 struct turn_view {
     struct answer_view answer;
@@ -46,6 +47,65 @@ static enum err turn_get_one(struct req *r)
     return req_reply(r, 200, &v);
 }
 
+struct opened_view {
+    struct uuid documentId;
+    struct str documentName, heading, before, quote, after;
+    int64_t version;
+};
+
+static const struct field opened_fields[] = {
+    FIELD_ID(struct opened_view, documentId, .required = true),
+    FIELD_STR(struct opened_view, documentName, .required = true),
+    FIELD_INT(struct opened_view, version, .required = true),
+    FIELD_STR(struct opened_view, heading, .required = true,
+              .doc = "Above the quote; may be empty."),
+    FIELD_STR(struct opened_view, before, .required = true, .doc = "What stands before the quote."),
+    FIELD_STR(struct opened_view, quote, .required = true),
+    FIELD_STR(struct opened_view, after, .required = true),
+    FIELD_END,
+};
+
+/* A visitor's own turns are those of its own conversations. */
+static enum err find_turn(struct req *r, struct db_tx *tx, struct turn_id id, struct turn *ret)
+{
+    const struct visitor v = auth_visitor(&r->who);
+    struct conversation c;
+    TRY(turn_get(tx, id, ret));
+    if (r->who.kind != PRINCIPAL_VISITOR) {
+        return ERR_OK;
+    }
+    TRY(conversation_get(tx, ret->conversation, &c));
+    return visitor_owns(&v, &c) ? ERR_OK
+                                : cx_fail(&r->cx, CODE_TURN_NOT_FOUND, "there is no such turn");
+}
+
+static enum err citation_get(struct req *r)
+{
+    struct turn_id id;
+    struct turn t;
+    struct opened o;
+    int64_t n = 0;
+    if (!uuid_parse(r->hit.params[0], &id.v)) {
+        return cx_fail_field(&r->cx, "id", "must be an id");
+    }
+    (void)str_to_i64(r->hit.params[1], 1, INT32_MAX, &n);
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_read(&r->cx, &tx));
+    TRY(find_turn(r, tx, id, &t));
+    TRY(turn_citation(tx, &t, n, &o));
+    TRY(db_commit(tx));
+    const struct opened_view v = {
+        .documentId = o.citation.document.v,
+        .documentName = o.citation.document_name,
+        .version = o.citation.version,
+        .heading = o.heading,
+        .before = o.excerpt.before,
+        .quote = o.excerpt.quote,
+        .after = o.excerpt.after,
+    };
+    return req_reply(r, 200, &v);
+}
+
 struct replay_view {
     bool same;
     struct str why, prompt, rebuilt, rawOutput;
@@ -77,6 +137,10 @@ const struct route turn_routes[] = {
     {METHOD_GET, "/api/v1/turns/:id", .who = WHO_AGENT, .scope = "conversations:read",
      .rate = RATE_READ, ROUTE_REPLY(struct turn_view, turn_fields), .handler = turn_get_one,
      .summary = "Read how an answer came about"},
+    {METHOD_GET, "/api/v1/turns/:id/citations/:n", .who = WHO_VISITOR,
+     .scope = "conversations:read", .rate = RATE_READ, .cors = true, .params_text = true,
+     ROUTE_REPLY(struct opened_view, opened_fields), .handler = citation_get,
+     .summary = "Open a citation: its quote, and what stands around it; a visitor its own"},
     {METHOD_POST, "/api/v1/turns/:id/replay", .who = WHO_ADMIN, .scope = "conversations:read",
      .rate = RATE_WRITE, ROUTE_REPLY(struct replay_view, replay_fields), .handler = replay_post,
      .summary = "Rebuild a turn's prompt and compare it byte for byte"},

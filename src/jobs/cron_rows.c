@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "domain/account/apikey.h"
+#include "domain/account/ticket.h"
 #include "domain/conversation/conversation.h"
 #include "domain/ledger/event.h"
 #include "domain/ledger/idempotency.h"
@@ -34,6 +35,12 @@ static enum err sweep_idempotency(struct cx *cx, void *user, int64_t *ret_count)
 {
     (void)user;
     return idempotency_sweep(cx, ret_count);
+}
+
+static enum err sweep_tickets(struct cx *cx, void *user, int64_t *ret_count)
+{
+    (void)user;
+    return ticket_sweep(cx, ret_count);
 }
 
 static enum err sweep_events(struct cx *cx, void *user, int64_t *ret_count)
@@ -76,6 +83,7 @@ const struct cron_job cron_rows[] = {
     {"clock", SECOND_US / 2, follow_clock, true},
     {"lease_sweep", 5 * SECOND_US, free_leases, false},
     {"idempotency_sweep", 10 * MINUTE_US, sweep_idempotency, false},
+    {"ticket_sweep", 10 * MINUTE_US, sweep_tickets, false},
     {"event_retention", HOUR_US, sweep_events, false},
     {"dead_job_retention", HOUR_US, sweep_jobs, false},
     {"api_key_use", MINUTE_US, note_keys, true},

@@ -66,6 +66,7 @@ export async function furnish(api, marker) {
     conversation: answer.conversationId,
     message: answer.messageId,
     turn: answer.turnId,
+    citation: '1',
     'api-key': key.id,
   };
 }

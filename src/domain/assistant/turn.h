@@ -12,6 +12,7 @@
 #define DOMAIN_ASSISTANT_TURN_H
 
 #include "domain/conversation/message.h"
+#include "domain/knowledge/excerpt.h"
 #include "domain/knowledge/search.h"
 #include "domain/ledger/job.h"
 
@@ -131,6 +132,17 @@ enum err turn_dead(struct db_tx *tx, const struct job *job);
 enum err turn_get(struct db_tx *tx, struct turn_id id, struct turn *ret);
 /* The committed turn that covers a message; *ret_found. */
 enum err turn_of_message(struct db_tx *tx, struct message_id id, struct turn *ret, bool *ret_found);
+
+/* A citation with the words around its quote. */
+struct opened {
+    struct citation citation;
+    struct str heading; /* above it in the document; may be empty */
+    struct excerpt excerpt;
+};
+
+/* Opens the n-th citation of a turn, from 1. CITATION_NOT_FOUND when there is none, or when the
+ * text that it cites is no longer there. */
+enum err turn_citation(struct db_tx *tx, const struct turn *t, int64_t n, struct opened *ret);
 
 /* Rebuilds the prompt of a recorded turn from what the record holds. The record keeps the hash of
  * the prompt and every part it was made of, so what has this hash is the prompt, byte for byte. A
