@@ -324,7 +324,7 @@ const struct route chat_routes[] = {
     {METHOD_POST, "/api/v1/chat", .who = WHO_VISITOR, .scope = "chat", .rate = RATE_CHAT,
      .lane = LANE_TURN, .max_body = 512 * KB, ROUTE_BODY(struct chat_in, chat_fields),
      ROUTE_REPLY(struct answer_view, answer_fields), .streams = true, .may_accept = true,
-     .creates = true, .handler = chat_post,
+     .creates = true, .cors = true, .handler = chat_post,
      .summary = "Send a customer's message and get the assistant's answer"},
     ROUTE_END,
 };

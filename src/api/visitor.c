@@ -100,15 +100,16 @@ static enum err ticket_post(struct req *r)
 
 const struct route visitor_routes[] = {
     {METHOD_GET, "/api/v1/public/conversations", .who = WHO_VISITOR, .visitors_only = true,
-     .scope = "chat", .rate = RATE_READ,
+     .scope = "chat", .rate = RATE_READ, .cors = true,
      ROUTE_REPLY(struct own_conversation_view, own_conversation_fields), .is_list = true,
      .handler = conversations_get, .summary = "List a visitor's own conversations, newest first"},
     {METHOD_GET, "/api/v1/public/conversations/:id/messages", .who = WHO_VISITOR,
-     .visitors_only = true, .scope = "chat", .rate = RATE_READ,
+     .visitors_only = true, .scope = "chat", .rate = RATE_READ, .cors = true,
      ROUTE_REPLY(struct message_view, message_fields), .is_list = true, .handler = messages_get,
      .summary = "List the messages of a visitor's own conversation, newest first"},
     {METHOD_POST, "/api/v1/realtime/ticket", .who = WHO_VISITOR, .scope = "events:read",
-     .rate = RATE_WRITE, ROUTE_REPLY(struct ticket_view, ticket_fields), .status = 201,
-     .handler = ticket_post, .summary = "Get a ticket that opens one realtime connection, once"},
+     .cors = true, .rate = RATE_WRITE, ROUTE_REPLY(struct ticket_view, ticket_fields),
+     .status = 201, .handler = ticket_post,
+     .summary = "Get a ticket that opens one realtime connection, once"},
     ROUTE_END,
 };

@@ -42,34 +42,38 @@ static bool is_inside(struct str s, size_t at)
     return at < s.n && ((unsigned char)s.p[at] & 0xc0) == 0x80;
 }
 
-/* The first place up to max that a predicate holds for; max when there is none. */
+#define NOWHERE SIZE_MAX
+
+/* The first place up to max that a predicate holds for. */
 static size_t first_place(struct str s, size_t max, bool (*holds)(struct str s, size_t at))
 {
     size_t at = 0;
-    while (at < max && !holds(s, at)) {
+    while (at <= max && !holds(s, at)) {
         at++;
     }
-    return at;
+    return at <= max ? at : NOWHERE;
 }
 
+/* The last one from min on. */
 static size_t last_place(struct str s, size_t min, bool (*holds)(struct str s, size_t at))
 {
     size_t at = s.n;
     while (at > min && !holds(s, at)) {
         at--;
     }
-    return at;
+    return holds(s, at) ? at : NOWHERE;
 }
 
 static size_t begin_of(struct str s, size_t start)
 {
     size_t at = first_place(s, start, ends_at);
-    at = at < start ? at : first_place(s, start, blank_at);
-    if (at == start) {
-        at = 0;
-        while (at < start && is_inside(s, at)) {
-            at++;
-        }
+    at = at != NOWHERE ? at : first_place(s, start, blank_at);
+    if (at != NOWHERE) {
+        return at;
+    }
+    at = 0;
+    while (at < start && is_inside(s, at)) {
+        at++;
     }
     return at;
 }
@@ -84,8 +88,8 @@ static size_t whole(struct str s)
 static size_t end_of(struct str s, size_t end)
 {
     size_t at = last_place(s, end, ends_at);
-    at = at > end ? at : last_place(s, end, blank_at);
-    return at > end ? at : whole(s);
+    at = at != NOWHERE ? at : last_place(s, end, blank_at);
+    return at != NOWHERE ? at : whole(s);
 }
 
 struct excerpt excerpt_cut(struct str piece, size_t start, size_t end, bool first, bool last)
