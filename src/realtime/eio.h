@@ -65,6 +65,9 @@ struct eio_packet *eio_packet_new(const struct eio_part *parts, size_t count);
 struct eio_packet *eio_packet_ref(struct eio_packet *p);
 void eio_packet_unref(struct eio_packet *p); /* NULL is allowed */
 
+/* Bytes that it takes in a payload of polling, at most. */
+size_t eio_packet_size(const struct eio_packet *p);
+
 /* Sends a packet, which is lent, to a session or to many of one server; those that are closed are
  * passed over. Any thread. */
 void eio_send(struct eio_session *s, struct eio_packet *p);

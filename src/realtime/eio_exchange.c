@@ -62,7 +62,7 @@ static struct net_bytes *payload_of(const struct eio_out *list)
 {
     size_t max = 0;
     for (const struct eio_out *o = list; o; o = o->next) {
-        max += eio_packet_payload_size(o->packet);
+        max += eio_packet_size(o->packet);
     }
     struct buf b = buf_make(max);
     (void)buf_room(&b, max);

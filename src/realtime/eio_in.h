@@ -146,9 +146,8 @@ void eio_unlock(struct eio_server *srv);
 /* --- eio_packet.c --- */
 struct eio_packet *eio_packet_of(const char *text);
 struct net_bytes *eio_packet_wire(struct eio_packet *p);
-/* Adds the parts to a payload of polling, and the bytes that they take there at most. */
+/* Adds the parts to a payload of polling. */
 void eio_packet_add(struct buf *out, const struct eio_packet *p);
-size_t eio_packet_payload_size(const struct eio_packet *p);
 
 /* --- eio_session.c; all under the lock --- */
 

@@ -72,7 +72,7 @@ struct net_bytes *eio_packet_wire(struct eio_packet *p)
     return net_bytes_ref(p->wire);
 }
 
-size_t eio_packet_payload_size(const struct eio_packet *p)
+size_t eio_packet_size(const struct eio_packet *p)
 {
     size_t n = 0;
     for (size_t i = 0; i < p->count; i++) {

@@ -109,7 +109,7 @@ static void append(struct eio_session *s, struct eio_packet *p)
     o->packet = eio_packet_ref(p);
     *s->out_end = o;
     s->out_end = &o->next;
-    s->out_bytes += eio_packet_payload_size(p);
+    s->out_bytes += eio_packet_size(p);
 }
 
 static struct eio_out *take_out(struct eio_session *s)
