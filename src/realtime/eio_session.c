@@ -161,8 +161,7 @@ static void greet(struct eio_session *s)
     const struct eio_config *c = &s->server->config;
     struct arena *a = arena_new();
     SCOPED(buf_fini) struct buf b = buf_make(GREETING_MAX);
-    buf_char(&b, '0');
-    jw_open(&b, '{');
+    buf_cstr(&b, "0{");
     jw_member_str(&b, "sid", base64_text(a, BASE64_URL, s->id.b, sizeof(s->id.b)));
     jw_member_raw(&b, "upgrades", s->is_ws ? STR("[]") : STR("[\"websocket\"]"));
     jw_member_i64(&b, "pingInterval", c->ping_interval_us / MS_US);

@@ -1,13 +1,19 @@
 /* A peer that public conformance suites can be pointed to: a small program on the product's own
  * network code, with nothing of the product behind it.
  *
- *     conformance [--port N]          N: 0 (any) if not given
+ *     conformance [--port N] [--ping-interval MS] [--ping-timeout MS] [--connect-timeout MS]
+ *                 [--max-payload BYTES]
  *
+ * Port 0, the default, is any; the others are Engine.IO's and Socket.IO's. The echoes of these are
+ * at /engine.io/ and /socket.io/ (realtime.h), with open CORS; GET /bcast?n= broadcasts.
  * POST /echo, and / with any method, return the body. A WebSocket at any path is echoed, messages
  * up to 16 MB. Prints "listening on ADDRESS" when it serves; SIGTERM and SIGINT end it. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "net/ws.h"
+
+#include "realtime.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -21,6 +27,7 @@ enum {
 
 struct peer {
     struct net_server *server;
+    struct pool *pool;
     pthread_t thread;
 };
 
@@ -30,10 +37,20 @@ struct option {
     int64_t max;
 };
 
-enum { OPTION_PORT };
+enum {
+    OPTION_PORT,
+    OPTION_PING_INTERVAL,
+    OPTION_PING_TIMEOUT,
+    OPTION_CONNECT_TIMEOUT,
+    OPTION_MAX_PAYLOAD,
+};
 
 static struct option options[] = {
     [OPTION_PORT] = {"--port", 0, 65535},
+    [OPTION_PING_INTERVAL] = {"--ping-interval", 25000, 3600000},
+    [OPTION_PING_TIMEOUT] = {"--ping-timeout", 20000, 3600000},
+    [OPTION_CONNECT_TIMEOUT] = {"--connect-timeout", 45000, 3600000},
+    [OPTION_MAX_PAYLOAD] = {"--max-payload", 1000000, MAX_MESSAGE},
 };
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -102,6 +119,9 @@ static void echo_socket(struct peer *p, struct net_req *req)
 static void on_request(void *arg, struct net_req *req)
 {
     const struct str path = path_of(req);
+    if (realtime_request(&req, path)) {
+        return;
+    }
     if (net_ws_asked(req)) {
         echo_socket(arg, req);
     } else if (str_is(path, "/") ||
@@ -123,7 +143,7 @@ static void read_options(int argc, char **argv)
         }
         if (o == COUNT(options) || i + 1 == argc ||
             !str_to_i64(str_of(argv[i + 1]), 0, options[o].max, &options[o].value)) {
-            die("usage: conformance [--port N]");
+            die("no such option, or no such value");
         }
     }
 }
@@ -154,6 +174,15 @@ static void start(struct peer *p)
     if (net_server_new(listen, &limits, &callbacks, &p->server, &why)) {
         die(why.p);
     }
+    const struct realtime_options realtime = {
+        .ping_interval_ms = options[OPTION_PING_INTERVAL].value,
+        .ping_timeout_ms = options[OPTION_PING_TIMEOUT].value,
+        .connect_timeout_ms = options[OPTION_CONNECT_TIMEOUT].value,
+        .max_payload = options[OPTION_MAX_PAYLOAD].value,
+    };
+    p->pool = pool_new(&(struct pool_limits){.name = "peer", .max_threads = 4, .max_queue = 1000});
+    engine_start(p->server, p->pool, &realtime);
+    sockets_start(p->server, p->pool, &realtime);
     must(pthread_create(&p->thread, NULL, serve, p) == 0);
     (void)printf("listening on %s\n", net_server_address(p->server));
     (void)fflush(stdout);
@@ -172,8 +201,12 @@ int main(int argc, char **argv)
     (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
     start(&p);
     (void)sigwait(&ends, &which);
+    sockets_drain();
     net_server_stop(p.server, clock_mono_us() + DRAIN_S * SECOND_US);
     (void)pthread_join(p.thread, NULL);
+    sockets_stop();
+    engine_stop();
+    pool_free(&p.pool);
     net_server_free(&p.server);
     return 0;
 }
