@@ -1,11 +1,12 @@
 #!/bin/sh
-# Builds the pages and turns them into a C array: web/build.sh EMBED OUT.c DEPFILE STAGE
+# Builds the pages and turns them into a C array: web/build.sh EMBED OUT.c DEPFILE STAGE VERSION
 #
 # Each folder here with an index.html is a page. Its main.ts is type-checked and bundled into
-# main.js; everything else of the folder is taken as it is, and packed besides. STAGE is a scratch
-# folder.
+# main.js; everything else of the folder is taken as it is, and packed besides. The widget is a
+# script alone, under a name that tells version and bytes, and a loader that knows the name. STAGE
+# is a scratch folder.
 set -eu
-embed=$(readlink -f "$1") out=$2 depfile=$3 stage=$4
+embed=$(readlink -f "$1") out=$2 depfile=$3 stage=$4 version=$5
 web=$(cd "$(dirname "$0")" && pwd)
 
 # The tools come by the lock file, once for each state of it; several builds may start at once.
@@ -19,13 +20,37 @@ install_tools() {
     exec 9>&-
 }
 
+esbuild() {
+    "$web/node_modules/.bin/esbuild" --minify --target=es2022 --charset=utf8 --legal-comments=none \
+        --log-level=warning "$@"
+}
+
 bundle() { # page
     mkdir -p "$stage/$1"
     (cd "$web/$1" && find . -type f ! -name '*.ts' ! -name '.*' -exec cp --parents -t "$stage/$1" {} +)
     if [ -f "$web/$1/main.ts" ]; then
-        "$web/node_modules/.bin/esbuild" "$web/$1/main.ts" --bundle --minify --target=es2020 \
-            --charset=utf8 --legal-comments=none --log-level=warning --outfile="$stage/$1/main.js"
+        esbuild "$web/$1/main.ts" --bundle --outfile="$stage/$1/main.js"
     fi
+}
+
+digest() { # algorithm, encoding, file
+    node -p 'const [algorithm, encoding, file] = process.argv.slice(1);
+        crypto.createHash(algorithm).update(fs.readFileSync(file)).digest(encoding)' "$@"
+}
+
+widget() {
+    scratch=$stage.widget name=widget/$version
+    rm -rf "$scratch"
+    mkdir -p "$scratch" "$stage/$name"
+    esbuild "$web/widget/style.css" --outfile="$scratch/style.css"
+    esbuild "$web/widget/main.ts" --bundle --loader:.css=text --alias:widget-style="$scratch/style.css" \
+        --outfile="$scratch/main.js"
+    name=$name/$(digest sha256 hex "$scratch/main.js" | cut -c 1-16).js
+    esbuild "$web/widget/loader.ts" --bundle --define:WIDGET_PATH="\"/$name\"" \
+        --define:WIDGET_INTEGRITY="\"sha384-$(digest sha384 base64 "$scratch/main.js")\"" \
+        --outfile="$stage/widget/loader.js"
+    mv "$scratch/main.js" "$stage/$name"
+    rm -rf "$scratch"
 }
 
 # Beside each file its gzip and Brotli forms, where they spare at least a twentieth.
@@ -52,11 +77,12 @@ fi
 for index in "$web"/*/index.html; do
     [ -f "$index" ] && bundle "$(basename "$(dirname "$index")")"
 done
+widget
 pack
 "$embed" web_files "$out" /dev/null "$stage"
 
 {
     printf '%s:' "$out"
-    find "$web" -name node_modules -prune -o -name '.npm.lock' -o -print | sed 's/ /\\ /g; s/^/ /' | tr -d '\n'
+    find "$web" "$web"/../i18n/widget.*.json -name node_modules -prune -o -name '.npm.lock' -o -print | sed 's/ /\\ /g; s/^/ /' | tr -d '\n'
     echo
 } >"$depfile"

@@ -1,5 +1,5 @@
-/* The pages that are built into the binary: the reference, and the demo while `metachat demo` runs.
- */
+/* What is built into the binary for browsers: the reference, the widget, and the demo while
+ * `metachat demo` runs. */
 #include "api/app.h"
 #include "base/embed.h"
 #include "http/static.h"
@@ -12,13 +12,13 @@ static struct str bytes_of(const struct embed_file *f)
     return (struct str){(const char *)f->bytes, f->size};
 }
 
-/* Our own pages: one that is missing from the binary is a fault of the build. */
-static struct asset find(const char *path)
+/* Without a variant: there is no such file. */
+static struct asset look_for(struct str path)
 {
     struct asset asset = {};
     for (size_t i = 0; i < web_files_count; i++) {
         const struct embed_file *f = &web_files[i];
-        if (strcmp(f->path, path) == 0) {
+        if (str_is(path, f->path)) {
             must(asset.count < CODING_COUNT);
             struct variant *v = &asset.variants[asset.count++];
             *v = (struct variant){CODING_IDENTITY, bytes_of(f), f->etag};
@@ -26,6 +26,13 @@ static struct asset find(const char *path)
             asset.type = f->type;
         }
     }
+    return asset;
+}
+
+/* Our own pages: one that is missing from the binary is a fault of the build. */
+static struct asset find(const char *path)
+{
+    const struct asset asset = look_for(str_of(path));
     must(asset.count > 0 && asset.variants[0].coding == CODING_IDENTITY);
     return asset;
 }
@@ -49,6 +56,29 @@ static enum err docs_script_get(struct req *r)
 static enum err docs_style_get(struct req *r)
 {
     return page(r, "docs/style.css");
+}
+
+/* Asked for again every five minutes, so that every page has a new widget soon. */
+static enum err widget_loader_get(struct req *r)
+{
+    struct asset asset = find("widget/loader.js");
+    asset.cache = "public, max-age=300";
+    asset.is_shared = true;
+    return static_reply(r, &asset);
+}
+
+/* Its name tells its bytes: whoever has it never asks again. */
+static enum err widget_get(struct req *r)
+{
+    struct asset asset = look_for(str_fmt(r->cx.arena, "widget/" STR_FMT "/" STR_FMT,
+                                          STR_ARG(r->hit.params[0]), STR_ARG(r->hit.params[1])));
+    if (!asset.count) {
+        return cx_fail(&r->cx, CODE_NOT_FOUND,
+                       "this server has another widget; /widget.js knows it");
+    }
+    asset.cache = "public, max-age=31536000, immutable";
+    asset.is_shared = true;
+    return static_reply(r, &asset);
 }
 
 static enum err need_demo(struct req *r)
@@ -109,5 +139,10 @@ const struct route page_routes[] = {
     PAGE("/demo", demo_get, "A page to ask the demo tenant on"),
     PAGE("/demo/main.js", demo_script_get, "Script of the demo page"),
     PAGE("/demo/style.css", demo_style_get, "Style of the demo page"),
+    PAGE("/widget.js", widget_loader_get, "Loads the widget: what a page's script tag names"),
+    PAGE("/api/v1/public/widget/sdk", widget_loader_get, "Its address of old: the same script"),
+    {METHOD_GET, "/widget/:version/:file", .who = WHO_PUBLIC, .rate = RATE_PUBLIC,
+     .lane = LANE_LOOP, .raw = true, .params_text = true, .handler = widget_get,
+     .summary = "The widget itself, kept for ever"},
     ROUTE_END,
 };

@@ -27,6 +27,24 @@ void static_page_headers(struct req *r)
     req_header(r, "Content-Security-Policy", str_of(page_policy));
 }
 
+static void cache_headers(struct req *r, const struct asset *asset, struct str etag)
+{
+    req_header(r, "ETag", etag);
+    /* where the path has no version in it: always ask, mostly hear 304 */
+    req_header(r, "Cache-Control", str_of(asset->cache ? asset->cache : "no-cache"));
+    if (asset->count > 1) {
+        req_header(r, "Vary", STR("Accept-Encoding"));
+    }
+}
+
+/* For everybody, without credentials: what a script with an integrity hash needs, and a page that
+ * isolates itself. */
+static void sharing_headers(struct req *r)
+{
+    req_header(r, "Access-Control-Allow-Origin", STR("*"));
+    req_header(r, "Cross-Origin-Resource-Policy", STR("cross-origin"));
+}
+
 static const struct variant *choose(const struct req *r, const struct asset *asset)
 {
     static const char name[] = "Accept-Encoding";
@@ -54,11 +72,9 @@ enum err static_reply(struct req *r, const struct asset *asset)
     const bool is_page = str_starts(str_of(asset->type), STR("text/html"));
     const struct variant *v = choose(r, asset);
     const struct str etag = str_fmt(r->cx.arena, "\"%s\"", v->etag);
-    req_header(r, "ETag", etag);
-    /* the paths have no version in them: always ask, mostly hear 304 */
-    req_header(r, "Cache-Control", STR("no-cache"));
-    if (asset->count > 1) {
-        req_header(r, "Vary", STR("Accept-Encoding"));
+    cache_headers(r, asset, etag);
+    if (asset->is_shared) {
+        sharing_headers(r);
     }
     if (is_page) {
         static_page_headers(r);

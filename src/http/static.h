@@ -15,7 +15,9 @@ struct variant {
 struct asset {
     const char *type; /* "text/html; charset=utf-8" */
     struct variant variants[CODING_COUNT];
-    size_t count; /* >= 1; one of them is plain */
+    size_t count;      /* >= 1; one of them is plain */
+    const char *cache; /* Cache-Control; NULL: kept, and asked for again each time */
+    bool is_shared;    /* pages of other sites may load it */
 };
 
 /* Answers with the variant that the client likes best, the smaller one of two; or 304 when the
