@@ -30,20 +30,20 @@ async function readConfig(session: Session): Promise<Record<string, unknown>> {
   }
 }
 
-/* Whether the panel is open is a matter of this tab, over its pages. */
-const openMark = {
-  get: (): boolean => {
+/* What is a matter of this tab, over its pages: whether the panel is open, words not sent yet. */
+const tab = {
+  get: (name: string): string => {
     try {
-      return sessionStorage.getItem("metachat:open") === "1";
+      return sessionStorage.getItem(`metachat:${name}`) ?? "";
     } catch {
-      return false;
+      return "";
     }
   },
-  set: (on: boolean): void => {
+  set: (name: string, value: string): void => {
     try {
-      sessionStorage.setItem("metachat:open", on ? "1" : "0");
+      sessionStorage.setItem(`metachat:${name}`, value);
     } catch {
-      // shut: then it is closed on the next page
+      // shut: then the next page begins anew
     }
   },
 };
@@ -58,15 +58,16 @@ async function start(key: string): Promise<void> {
   const chat = new Chat(session, storage, () => view.refresh(), arrived);
   const view = new View(chat, look, {
     opened: () => {
-      openMark.set(true);
+      tab.set("open", "1");
       chat.connect();
       readAll();
       events.say("open");
     },
     closed: () => {
-      openMark.set(false);
+      tab.set("open", "0");
       events.say("close");
     },
+    typed: (words) => tab.set("words", words),
   });
 
   function countUnread(): void {
@@ -120,8 +121,9 @@ async function start(key: string): Promise<void> {
   takeOver(api);
   // A page that has a conversation hears of what comes; one that has none costs the server nothing.
   if (chat.thread.begun || chat.pending.length) chat.connect();
-  if (openMark.get()) view.open(false);
-  else if (page.open !== undefined) view.open(false);
+  view.words = tab.get("words");
+  const wasOpen = tab.get("open");
+  if (wasOpen === "1" || (wasOpen === "" && page.open !== undefined)) view.open(false);
 }
 
 /* The forerunner's functions become these, so that who holds it holds the real one. */

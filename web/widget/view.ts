@@ -29,6 +29,8 @@ function label(button: HTMLElement, words: string): void {
 export interface ViewEvents {
   opened(): void;
   closed(): void;
+  /** What stands in the field now. */
+  typed(words: string): void;
 }
 
 export class View {
@@ -57,7 +59,8 @@ export class View {
   readonly #close: HTMLButtonElement;
   readonly #foot = el("div", { class: "foot" });
   readonly #actions: EntryActions;
-  #returnTo: HTMLElement | null = null;
+  #returnTo: HTMLElement | null = null; // who had the focus before the panel
+  #quoting: (() => HTMLElement | null) | null = null; // what the open citation was opened by
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pinned = true;
 
@@ -67,7 +70,10 @@ export class View {
     readonly events: ViewEvents,
   ) {
     this.#launcher = iconButton("chat", "launcher", () => this.toggle());
-    this.#launcher.append(this.#launcherText, this.#badge);
+    this.#launcher.firstElementChild?.classList.add("chat");
+    const shut = icon(...icons.down);
+    shut.classList.add("shut");
+    this.#launcher.append(shut, this.#launcherText, this.#badge);
     this.#send = iconButton("send", "send", () => this.#submit());
     this.#stop = iconButton("stop", "stop", () => chat.stop());
     this.#new = iconButton("pen", "icon", () => this.#askNew(true));
@@ -121,13 +127,10 @@ export class View {
     else this.open();
   }
 
-  /** What was typed and not sent. */
-  get words(): string {
-    return this.#input.value;
-  }
-
+  /** What stands in the field. */
   set words(value: string) {
     this.#input.value = value;
+    this.events.typed(value);
   }
 
   /** Shows it anew soon: many changes in a row become one. */
@@ -214,7 +217,10 @@ export class View {
 
   #listen(): void {
     trapFocus(this.#panel, () => this.#escape());
-    this.#input.addEventListener("input", () => this.#input.value && this.chat.tellTyping());
+    this.#input.addEventListener("input", () => {
+      this.events.typed(this.#input.value);
+      if (this.#input.value) this.chat.tellTyping();
+    });
     this.#input.addEventListener("keydown", (e) => {
       if (e.key === "Enter" && !e.shiftKey && !e.isComposing) {
         e.preventDefault();
@@ -246,7 +252,7 @@ export class View {
     const words = this.#input.value.trim();
     this.#input.focus();
     if (!words) return;
-    this.#input.value = "";
+    this.words = "";
     this.#say(words);
   }
 
@@ -262,22 +268,24 @@ export class View {
   }
 
   #openCitation(turnId: string, citation: Citation, from: HTMLElement): void {
+    const key = from.closest<HTMLElement>("[data-key]")?.dataset.key;
+    this.#quoting = () => (from.isConnected ? from : this.#chip(key, citation.n));
     this.#main.hidden = true;
     this.#citation.hidden = false;
-    const key = from.closest<HTMLElement>("[data-key]")?.dataset.key;
-    showCitation(this.#citation, this.chat, turnId, citation, () => this.#closeCitation(from.isConnected ? from : this.#chip(key, citation.n)));
+    showCitation(this.#citation, this.chat, turnId, citation, () => this.#closeCitation());
   }
 
+  /* The same chip, when its bubble was made anew meanwhile. */
   #chip(key: string | undefined, n: number): HTMLElement | null {
     const of = [...this.#entries.children].find((c) => (c as HTMLElement).dataset.key === key);
     return [...(of?.querySelectorAll<HTMLElement>(".chip") ?? [])].find((c) => c.textContent === String(n)) ?? null;
   }
 
-  #closeCitation(back?: HTMLElement | null): void {
+  #closeCitation(): void {
     if (this.#citation.hidden) return;
     this.#citation.hidden = true;
     this.#main.hidden = false;
-    (back ?? this.#input).focus();
+    (this.#quoting?.() ?? this.#input).focus();
   }
 
   #askNew(on: boolean): void {
