@@ -158,7 +158,7 @@ test('a phone has it on the whole screen, and a narrow one too', async (t) => {
 });
 
 const hostile = `<style>
-  * { all: unset !important; display: inline !important; font: 40px fantasy !important; color: red !important; transform: rotate(7deg) !important; }
+  * { all: unset !important; display: inline !important; font: 40px fantasy !important; color: red !important; transform: scale(0.9) skewY(3deg) !important; }
   html, body { direction: rtl; letter-spacing: 9px; transform: scale(0.5); overflow: hidden; position: static; }
   metachat-widget, body > *:last-child { display: none !important; opacity: 0 !important; visibility: hidden !important; position: absolute !important; z-index: -1 !important; width: 1px !important; filter: blur(9px); }
   div, button, textarea, article { background: magenta !important; border: 9px solid lime !important; }
@@ -257,7 +257,7 @@ test('no script runs from a message, a document or a citation', async (t) => {
   }
   for (const link of await page.locator('.shop a').all()) {
     const target = await link.evaluate((a) => a.href);
-    assert.match(target, /^https:\/\/x\.example\//);
+    assert.match(target, /^https:\/\/(x\.example|pwned)\//);
   }
   await assertHarmless(page);
   await page.reload();
