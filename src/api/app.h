@@ -14,6 +14,8 @@ struct app {
     struct blob_store *blobs;
     struct assistant assistant;
     struct hub *hub;
+    struct http_server *http;
+    struct sockets *sockets;
     struct str owner;      /* of the leases that this process holds */
     struct str url;        /* how the outside reaches the installation, without a slash behind */
     struct tenant_id demo; /* the tenant of the demo page; nil: there is none */
@@ -34,6 +36,7 @@ static inline struct app *app_of(const struct req *r)
 /* Every group of rows, for the router; ends with NULL. */
 extern const struct route *const api_routes[];
 
+extern const struct route socket_routes[];
 extern const struct route chat_routes[];
 extern const struct route conversation_routes[];
 extern const struct route document_routes[];
@@ -46,6 +49,22 @@ extern const struct route platform_routes[];
 extern const struct route widget_routes[];
 extern const struct route visitor_routes[];
 extern const struct route page_routes[];
+
+/* Whether a customer may write this: not empty, and at most METACHAT_CHAT_MAX_MESSAGE characters.
+ * Faults name the field. */
+enum err chat_check_text(struct cx *cx, const char *field, struct str text);
+
+/* The sockets of visitors and agents (socket.h). keys and net outlive them. */
+struct sockets *sockets_new(struct app *app, struct net_server *net, const struct keyring *keys);
+
+/* Something that open sockets may stand on was revoked or suspended: look now. Any thread. */
+void sockets_recheck(struct sockets *s);
+
+/* On the stop, in this order: all are told to come again elsewhere (before the server's stop; any
+ * thread); no callback runs any more (after the server has run); it is freed (after the hub). */
+void sockets_drain(struct sockets *s);
+void sockets_stop(struct sockets *s);
+void sockets_free(struct sockets **s);
 
 /* Whose credential this is: an API key, or a visitor's token. The http floor's authenticate
  * callback. */

@@ -115,16 +115,22 @@ static struct inbound normal_form(struct req *r, const struct chat_in *in)
     return ib;
 }
 
-static enum err check(struct req *r, const struct chat_in *in)
+enum err chat_check_text(struct cx *cx, const char *field, struct str text)
 {
-    const size_t n = utf8_count(in->message);
-    if (str_trim(in->message).n == 0) {
-        return cx_fail_field(&r->cx, "message", "must not be empty");
+    const size_t n = utf8_count(text);
+    if (str_trim(text).n == 0) {
+        return cx_fail_field(cx, field, "must not be empty");
     }
     if ((int64_t)n > conf.chat_max_message) {
-        return cx_fail_field(&r->cx, "message", "must have at most %" PRId64 " characters, has %zu",
+        return cx_fail_field(cx, field, "must have at most %" PRId64 " characters, has %zu",
                              conf.chat_max_message, n);
     }
+    return ERR_OK;
+}
+
+static enum err check(struct req *r, const struct chat_in *in)
+{
+    TRY(chat_check_text(&r->cx, "message", in->message));
     if (in->conversation.n && !is_visitor(r)) {
         return cx_fail_field(&r->cx, "conversation", "is for visitors; others say conversationId");
     }

@@ -44,6 +44,20 @@ CONF_INT(streams_per_tenant,   "METACHAT_STREAMS_PER_TENANT",  2000, 1, 1000000,
 CONF_INT(follow_max_behind,    "METACHAT_FOLLOW_MAX_BEHIND",    10000, 1, 10000000, "events", 0, "A follower of events that is further behind is told to reload.")
 CONF_INT(follow_max_joins,     "METACHAT_FOLLOW_MAX_JOINS",     200, 1, 100000, "conversations", 0, "Conversations whose live text one follower of a tenant hears at once.")
 
+CONF_SECTION("Sockets")
+CONF_INT(sockets_max,          "METACHAT_SOCKETS_MAX",          6000, 1, 1000000, "sockets", 0, "Open sockets (Socket.IO) in all; beyond: 503. Each is a connection too.")
+CONF_INT(sockets_per_tenant,   "METACHAT_SOCKETS_PER_TENANT",   6000, 1, 1000000, "sockets", 0, "Open sockets of one tenant.")
+CONF_INT(sockets_per_client,   "METACHAT_SOCKETS_PER_CLIENT",   16, 1, 100000, "sockets", 0, "Open sockets of one visitor, or of one API key.")
+CONF_INT(sockets_per_address,  "METACHAT_SOCKETS_PER_ADDRESS",  1000, 1, 1000000, "sockets", 0, "Open sockets of one address (of an IPv6 /64).")
+CONF_INT(socket_ping_ms,       "METACHAT_SOCKET_PING_MS",       25000, 50, 600000, "ms", 0, "Pause between two pings of a socket.")
+CONF_INT(socket_ping_timeout_ms, "METACHAT_SOCKET_PING_TIMEOUT_MS", 20000, 50, 600000, "ms", 0, "How long the client may take for its pong.")
+CONF_INT(socket_connect_timeout_ms, "METACHAT_SOCKET_CONNECT_TIMEOUT_MS", 10000, 50, 600000, "ms", 0, "Time from the handshake to the ticket, and for the way from polling to WebSocket.")
+CONF_INT(socket_max_payload,   "METACHAT_SOCKET_MAX_PAYLOAD",   524288, 1024, 104857600, "bytes", 0, "Largest packet, and largest body of a client that polls.")
+CONF_INT(socket_max_queued,    "METACHAT_SOCKET_MAX_QUEUED",    32, 1, 10000, "packets", 0, "Packets of one socket that wait for a thread; then reading stops.")
+CONF_INT(socket_threads,       "METACHAT_SOCKET_THREADS",       32, 1, 1024, "threads", 0, "Threads for what sockets send.")
+CONF_INT(socket_queue,         "METACHAT_SOCKET_QUEUE",         8192, 1, 1000000, "sockets", 0, "Sockets that may wait for such a thread.")
+CONF_INT(socket_check_ms,      "METACHAT_SOCKET_CHECK_MS",      15000, 100, 3600000, "ms", 0, "How often it is looked whether keys, tenants and sessions behind open sockets still stand; what this process itself revokes counts at once.")
+
 CONF_SECTION("Threads")
 CONF_INT(api_threads,    "METACHAT_API_THREADS",    64, 1, 1024, "threads", 0, "Threads for ordinary requests.")
 CONF_INT(api_queue,      "METACHAT_API_QUEUE",      1024, 1, 100000, "requests", 0, "Ordinary requests that may wait for a thread; beyond: 503.")
@@ -83,6 +97,7 @@ CONF_INT(rate_open_per_min,   "METACHAT_RATE_OPEN_PER_MIN",   30, 1, 100000000, 
 CONF_INT(rate_visitor_chat_per_min, "METACHAT_RATE_VISITOR_CHAT_PER_MIN", 30, 1, 100000000, "messages", 0, "Messages a minute of a visitor.")
 CONF_INT(rate_visitor_per_min, "METACHAT_RATE_VISITOR_PER_MIN", 300, 1, 100000000, "requests", 0, "Other requests a minute of a visitor, for each kind (reads, writes).")
 CONF_INT(rate_address_factor, "METACHAT_RATE_ADDRESS_FACTOR", 10, 1, 1000, "times", 0, "The budget of all visitors of an address is this many times a visitor's.")
+CONF_INT(rate_socket_per_min, "METACHAT_RATE_SOCKET_PER_MIN", 6000, 1, 100000000, "requests", 0, "Handshakes and polls of sockets a minute for each address.")
 CONF_INT(rate_tenant_factor,  "METACHAT_RATE_TENANT_FACTOR",  4, 1, 1000, "times", 0, "A tenant's budget is this many times a key's.")
 CONF_INT(rate_max_keys,       "METACHAT_RATE_MAX_KEYS",       65536, 16, 16777216, "keys", 0, "Budgets that are remembered; the ones used longest ago are forgotten.")
 

@@ -5,6 +5,7 @@
 CODE(VALIDATION_ERROR,       ERR_INVALID,         400, false, "The request does not have the form that the route asks for; details name the fields.")
 CODE(MALFORMED_JSON,         ERR_INVALID,         400, false, "The body is not JSON, or is nested too deeply.")
 CODE(MALFORMED_REQUEST,      ERR_INVALID,         400, false, "The request is not well-formed HTTP.")
+CODE(UNSUPPORTED_PROTOCOL,   ERR_INVALID,         400, false, "The client speaks another protocol of sockets than the server; load it anew.")
 CODE(INVALID_CURSOR,         ERR_INVALID,         400, false, "The cursor was not made by this list.")
 CODE(UNAUTHORIZED,           ERR_UNAUTHENTICATED, 401, false, "No credentials, or ones that are not known.")
 CODE(INVALID_TOKEN,          ERR_UNAUTHENTICATED, 401, false, "The credentials are malformed, expired or revoked.")

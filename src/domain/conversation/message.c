@@ -23,6 +23,10 @@ static const struct db_stmt select_thread = DB_TENANT_SQL(
     "SELECT " MESSAGE_COLUMNS " WHERE m.tenant_id = $1 AND m.conversation_id = $2 AND m.id < $3 "
     "ORDER BY m.id DESC LIMIT $4");
 
+static const struct db_stmt mark_read = DB_TENANT_SQL(
+    "UPDATE messages SET status = 'read' WHERE tenant_id = $1 AND conversation_id = $2 "
+    "AND id <= $3 AND direction = 'outbound' AND status IN ('sent', 'delivered')");
+
 static struct message read_message(const struct db_rows *rows, size_t i)
 {
     return (struct message){
@@ -105,6 +109,30 @@ enum err message_get(struct db_tx *tx, struct message_id id, struct message *ret
     }
     *ret = read_message(&rows, 0);
     return ERR_OK;
+}
+
+static enum err add_status(struct db_tx *tx, const struct message *m, const char *status)
+{
+    SCOPED(buf_fini) struct buf b = buf_make(KB);
+    jw_open(&b, '{');
+    jw_member_id(&b, "conversationId", m->conversation.v);
+    jw_member_id(&b, "messageId", m->id.v);
+    jw_member_str(&b, "status", str_of(status));
+    jw_close(&b, '}');
+    return event_add(tx, EVENT_MESSAGE_STATUS, m->conversation.v, buf_view(&b));
+}
+
+enum err message_mark_read(struct db_tx *tx, struct conversation_id conversation,
+                           struct message_id upto)
+{
+    struct message m;
+    int64_t changed = 0;
+    TRY(message_get(tx, upto, &m));
+    if (!uuid_eq(m.conversation.v, conversation.v)) {
+        return cx_fail(db_tx_cx(tx), CODE_MESSAGE_NOT_FOUND, "there is no such message");
+    }
+    TRY(db_exec(tx, &mark_read, DB_ARGS(DB_ID(conversation.v), DB_ID(upto.v)), &changed));
+    return changed ? add_status(tx, &m, "read") : ERR_OK;
 }
 
 enum err message_list(struct db_tx *tx, struct conversation_id conversation,

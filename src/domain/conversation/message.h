@@ -32,6 +32,11 @@ enum err message_append(struct db_tx *tx, struct conversation *c, struct message
 /* MESSAGE_NOT_FOUND, also for another tenant's. */
 enum err message_get(struct db_tx *tx, struct message_id id, struct message *ret);
 
+/* The customer has read what came up to this message of the conversation: message.status is added
+ * when there was something new to read. MESSAGE_NOT_FOUND when it is not of this conversation. */
+enum err message_mark_read(struct db_tx *tx, struct conversation_id conversation,
+                           struct message_id upto);
+
 /* A page of a thread: before (nil: from the newest), newest first, at most limit. */
 enum err message_list(struct db_tx *tx, struct conversation_id conversation,
                       struct message_id before, size_t limit, struct message **ret,

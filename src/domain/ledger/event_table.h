@@ -2,6 +2,7 @@
 // clang-format off
 EVENT(MESSAGE_RECEIVED,     "message.received",     "A customer wrote.")
 EVENT(MESSAGE_SENT,         "message.sent",         "The assistant, an agent or the system wrote.")
+EVENT(MESSAGE_STATUS,       "message.status",       "Messages up to one were delivered or read.")
 EVENT(CONVERSATION_CREATED, "conversation.created", "A conversation began.")
 EVENT(CONVERSATION_UPDATED, "conversation.updated", "Status, assignee or another field of a conversation changed.")
 EVENT(CONVERSATION_CLOSED,  "conversation.closed",  "A conversation was closed.")
