@@ -105,6 +105,7 @@ static enum err key_delete(struct req *r)
     TRY(apikey_revoke(tx, (struct apikey_id){req_id(r, 0)}, &k));
     TRY(db_commit(tx));
     apikey_cache_forget(k.id);
+    sockets_recheck(app_of(r)->sockets);
     return req_reply(r, 204, NULL);
 }
 

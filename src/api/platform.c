@@ -95,6 +95,7 @@ static enum err set_status(struct req *r, struct str status)
     TRY(tenant_find(tx, (struct tenant_id){req_id(r, 0)}, &t));
     TRY(db_commit(tx));
     apikey_cache_clear();
+    sockets_recheck(app_of(r)->sockets);
     const struct tenant_view v = view(&t);
     return req_reply(r, 200, &v);
 }

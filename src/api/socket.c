@@ -54,9 +54,9 @@ void socket_emit(struct sio_socket *s, const char *name, struct str json)
 
 static struct uuid stands_for(struct str text)
 {
-    uint8_t digest[32];
+    uint8_t digest[HASH_BYTES];
     struct uuid id;
-    sha256(text, digest);
+    hash_sha256(text.p, text.n, digest);
     memcpy(id.b, digest, sizeof(id.b));
     return id;
 }
@@ -143,6 +143,8 @@ static struct socket *make(struct sockets *all, struct sio_socket *sio, const st
     s->name = keep(&at, name.n ? name : STR(""));
     s->visitor = (struct visitor){.tenant = t->tenant, .id = t->id, .key = t->key,
                                   .origin = s->ticket.origin, .expires_us = t->ends_us};
+    s->who = (struct principal){.kind = socket_is_visitor(s) ? PRINCIPAL_VISITOR : PRINCIPAL_KEY,
+                                .tenant = t->tenant, .id = t->id};
     s->address = stands_for(rate_address_key(a, sio_peer(sio)));
     return s;
 }
@@ -341,6 +343,7 @@ void sockets_free(struct sockets **sockets)
     if (!all) {
         return;
     }
+    socket_watch_stop(all);
     sio_free(&all->sio);
     pool_free(&all->pool);
     places_free(&all->of_tenant);

@@ -24,6 +24,7 @@ struct socket {
     struct sio_socket *sio; /* lent: it outlives this */
     struct hub_follower *follower;
     struct ticket ticket;   /* its texts are this one's own */
+    struct principal who;
     struct visitor visitor; /* of a visitor */
     struct str name;        /* of a visitor: the page's id of its conversation */
     struct uuid room;       /* of a visitor: its conversation, or what stands for it until it is */

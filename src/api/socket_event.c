@@ -82,6 +82,14 @@ void socket_log(const struct cx *cx, const char *what, enum err e, struct str pe
            ours ? LOG_CSTR("detail", cx->detail) : LOG_STR("address", peer));
 }
 
+/* Takes one from the budgets of the client. */
+static enum err spend(struct deed *d, enum rate_class c)
+{
+    const struct socket *s = d->socket;
+    return http_limit(sockets_app(s->all)->http, &d->cx, &s->who, sio_peer(s->sio), c,
+                      &d->retry_after_s);
+}
+
 /* --- where --- */
 
 static struct hub_room room_of(const struct socket *s, struct uuid conversation)
@@ -163,8 +171,8 @@ static enum err message(struct deed *d)
     struct app *app = sockets_app(s->all);
     struct received rc = {};
     TRY(chat_check_text(&d->cx, "text", in->text));
-    TRY(http_spend_visitor(app->http, &d->cx, s->ticket.id, s->ticket.tenant, sio_peer(s->sio),
-                           &d->retry_after_s));
+    TRY(spend(d, RATE_CHAT));
+    TRY(s->has_conversation ? ERR_OK : spend(d, RATE_OPEN));
     TRY(receive_again(d, in, &rc));
     enter(s, rc.conversation.id.v);
     jw_member_id(d->out, "messageId", rc.message.id.v);
@@ -317,7 +325,7 @@ static enum err decode(struct deed *d, const struct sio_event *e, const struct f
 static enum err run(struct deed *d, const struct sio_event *e)
 {
     const struct socket *s = d->socket;
-    TRY(http_spend_event(sockets_app(s->all)->http, &d->cx, s->ticket.id, &d->retry_after_s));
+    TRY(spend(d, RATE_WRITE));
     for (size_t i = 0; i < COUNT(deeds); i++) {
         if (str_is(e->name, deeds[i].name)) {
             const bool may = socket_is_visitor(s) ? deeds[i].of_visitors : deeds[i].of_agents;

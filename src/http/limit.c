@@ -34,6 +34,8 @@ static int64_t per_minute(enum rate_class c)
         return conf.rate_session_per_min;
     case RATE_OPEN:
         return conf.rate_open_per_min;
+    case RATE_SOCKET:
+        return conf.rate_socket_per_min;
     case RATE_UNSET:
     case RATE_PROBE:
     case RATE_CLASS_COUNT:

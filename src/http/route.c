@@ -50,8 +50,8 @@ const char *lane_name(enum lane l)
 
 const char *rate_name(enum rate_class c)
 {
-    static const char *const names[] = {"unset",  "read",    "write", "chat", "upload",
-                                        "public", "session", "open",  "probe"};
+    static const char *const names[] = {"unset",  "read",    "write", "chat",   "upload",
+                                        "public", "session", "open",  "socket", "probe"};
     return names[c];
 }
 

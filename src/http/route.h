@@ -54,6 +54,7 @@ enum rate_class {
     RATE_PUBLIC,
     RATE_SESSION, /* visitors' sessions that are begun or renewed */
     RATE_OPEN,    /* conversations that visitors begin; no row's */
+    RATE_SOCKET,  /* handshakes and polls of sockets */
     RATE_PROBE,   /* health and metrics: not counted */
     RATE_CLASS_COUNT,
 };

@@ -1,6 +1,6 @@
 /* Start: folder and lock → database, blobs → migrations → keys → leases of the last run freed, what
- * a crash left swept up → outgoing client → server (bound, not yet accepting) → hub, workers, cron
- * → listening to commits. Stop: no new requests → requests in hand → jobs → hub → client →
+ * a crash left swept up → outgoing client → server (bound, not yet accepting) → hub, sockets, workers,
+ * cron → listening to commits. Stop: no new requests → requests in hand → jobs → hub, sockets → client →
  * database, the writer last. */
 #include "main/runtime.h"
 
@@ -299,6 +299,8 @@ static void start_parts(struct runtime *rt)
                                    .say_arg = rt->app.hub};
     rt->worker = worker_new(rt->app.db, job_kinds, &rt->job_env);
     rt->app.owner = worker_owner(rt->worker);
+    rt->app.http = rt->http;
+    rt->app.sockets = sockets_new(&rt->app, http_server_net(rt->http), rt->keys);
     auth_use_keyring(rt->keys);
     db_listen(rt->app.db, on_note, rt);
     if (rt->runs_jobs) {
@@ -328,6 +330,7 @@ static void stop_serving(void *arg, int64_t until_mono_us)
 {
     struct runtime *rt = arg;
     hub_end_waits(rt->app.hub);
+    sockets_drain(rt->app.sockets);
     http_server_stop(rt->http, until_mono_us);
 }
 
@@ -384,6 +387,7 @@ void runtime_run(struct runtime *rt)
            LOG_CSTR("scheme", scheme(rt)),
            LOG_I64("startMs", (clock_mono_us() - rt->started_us) / 1000));
     http_server_run(rt->http);
+    sockets_stop(rt->app.sockets);
     log_ev(NULL, LOG_INFO, "stopped");
 }
 
@@ -408,6 +412,7 @@ void runtime_free(struct runtime **rt)
     }
     worker_free(&p->worker);
     hub_free(&p->app.hub);
+    sockets_free(&p->app.sockets);
     http_server_free(&p->http);
     certificate_free(&p->certificate);
     net_client_free(&p->app.assistant.net);
