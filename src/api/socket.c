@@ -141,10 +141,14 @@ static struct socket *make(struct sockets *all, struct sio_socket *sio, const st
     s->ticket.origin = keep(&at, t->origin.n ? t->origin : STR(""));
     s->ticket.scopes = keep(&at, t->scopes.n ? t->scopes : STR(""));
     s->name = keep(&at, name.n ? name : STR(""));
-    s->visitor = (struct visitor){.tenant = t->tenant, .id = t->id, .key = t->key,
-                                  .origin = s->ticket.origin, .expires_us = t->ends_us};
+    s->visitor = (struct visitor){.tenant = t->tenant,
+                                  .id = t->id,
+                                  .key = t->key,
+                                  .origin = s->ticket.origin,
+                                  .expires_us = t->ends_us};
     s->who = (struct principal){.kind = socket_is_visitor(s) ? PRINCIPAL_VISITOR : PRINCIPAL_KEY,
-                                .tenant = t->tenant, .id = t->id};
+                                .tenant = t->tenant,
+                                .id = t->id};
     s->address = stands_for(rate_address_key(a, sio_peer(sio)));
     return s;
 }
@@ -177,26 +181,28 @@ static enum err look(struct cx *cx, const struct socket *s, struct stand *ret)
     return db_commit(tx);
 }
 
-static void follow(struct socket *s, const struct handshake *h, const struct stand *at)
+static void follow(struct socket *s, const struct stand *at, int64_t since)
 {
     const bool visitor = socket_is_visitor(s);
     s->has_conversation = at->found;
     s->room = at->found ? at->conversation.id.v : visitor ? placeholder(s) : (struct uuid){};
     const struct hub_follow how = {
         .room = {s->ticket.tenant, s->room},
-        .since = h->has_since ? h->since : at->newest,
+        .since = since,
         .form = visitor ? &socket_visitor_form : &socket_agent_form,
         .target = sio_ref(s->sio),
     };
     s->follower = hub_follow(s->all->app->hub, &how);
 }
 
-static void tell_stand(struct cx *cx, const struct socket *s, const struct stand *at)
+/* With the number that the client has: who took a later one for its own would miss what is still to
+ * come up to there. */
+static void tell_stand(struct cx *cx, const struct socket *s, const struct stand *at, int64_t since)
 {
     if (socket_is_visitor(s)) {
-        socket_emit(s->sio, "conversation",
-                    socket_conversation_json(cx->arena, at->found ? &at->conversation : NULL,
-                                             at->newest));
+        socket_emit(
+            s->sio, "conversation",
+            socket_conversation_json(cx->arena, at->found ? &at->conversation : NULL, since));
     }
 }
 
@@ -221,10 +227,11 @@ static enum err let_in(struct sockets *all, struct cx *cx, struct sio_socket *si
         mem_free(s);
         return e;
     }
+    const int64_t since = h.has_since ? h.since : at.newest;
     sio_set_user(sio, s);
     socket_watch_add(s);
-    tell_stand(cx, s, &at);
-    follow(s, &h, &at);
+    tell_stand(cx, s, &at, since);
+    follow(s, &at, since);
     return ERR_OK;
 }
 

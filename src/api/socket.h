@@ -23,7 +23,7 @@ struct socket {
     struct sockets *all;
     struct sio_socket *sio; /* lent: it outlives this */
     struct hub_follower *follower;
-    struct ticket ticket;   /* its texts are this one's own */
+    struct ticket ticket; /* its texts are this one's own */
     struct principal who;
     struct visitor visitor; /* of a visitor */
     struct str name;        /* of a visitor: the page's id of its conversation */
@@ -40,6 +40,7 @@ static inline bool socket_is_visitor(const struct socket *s)
     return s->ticket.kind == TICKET_VISITOR;
 }
 
+/* Whose sockets they are. */
 struct app *sockets_app(const struct sockets *all);
 
 /* A unit of work on behalf of the socket's tenant, until the request's usual deadline. The caller
@@ -51,7 +52,8 @@ void socket_begin(const struct socket *s, struct cx *cx);
 /* Does what the client asks, and acknowledges it. */
 void socket_event(struct socket *s, const struct sio_event *e);
 
-/* {"id", "status", "seq"}: how the visitor's conversation stands; id null: there is none yet. */
+/* {"seq", "id", "status"}: how the visitor's conversation stands; id null: there is none yet. seq:
+ * the last number that the client has. */
 struct str socket_conversation_json(struct arena *a, const struct conversation *c, int64_t seq);
 
 /* {"code", "message", "retryable"} of the failure in cx, with "ok": false in front if so asked, and

@@ -16,9 +16,9 @@ enum { ANSWER_BYTES = 16 * 1024 };
 struct deed {
     struct socket *socket;
     struct cx cx;
-    const void *in;         /* decoded */
-    struct buf *out;        /* members of the acknowledgement, behind "ok" */
-    int64_t retry_after_s;  /* > 0: known */
+    const void *in;        /* decoded */
+    struct buf *out;       /* members of the acknowledgement, behind "ok" */
+    int64_t retry_after_s; /* > 0: known */
 };
 
 /* --- words --- */
@@ -233,8 +233,8 @@ static enum err stop(struct deed *d)
     const struct socket *s = d->socket;
     struct uuid room;
     TRY(find_room(d, in->conversationId, &room));
-    const bool stopped = turn_stop(s->ticket.tenant, (struct conversation_id){room},
-                                   (struct turn_id){in->turnId});
+    const bool stopped = turn_stop(&sockets_app(s->all)->assistant, s->ticket.tenant,
+                                   (struct conversation_id){room}, (struct turn_id){in->turnId});
     jw_member_bool(d->out, "stopped", stopped);
     return ERR_OK;
 }

@@ -31,7 +31,10 @@ struct sockets {
 
 /* --- socket_watch.c --- */
 
+/* The thread begins, and ends; stopped twice is stopped. */
 void socket_watch_start(struct sockets *all);
+
+/* Waits for its round. */
 void socket_watch_stop(struct sockets *all);
 
 /* From now on the socket is looked at. */

@@ -1,7 +1,7 @@
 /* Start: folder and lock → database, blobs → migrations → keys → leases of the last run freed, what
- * a crash left swept up → outgoing client → server (bound, not yet accepting) → hub, sockets, workers,
- * cron → listening to commits. Stop: no new requests → requests in hand → jobs → hub, sockets → client →
- * database, the writer last. */
+ * a crash left swept up → outgoing client → server (bound, not yet accepting) → hub, sockets,
+ * workers, cron → listening to commits. Stop: no new requests → requests in hand → jobs → hub,
+ * sockets → client → database, the writer last. */
 #include "main/runtime.h"
 
 #include "base/clock.h"

@@ -329,9 +329,7 @@ struct hub_follower *fixture_follow(struct listener *l, const struct hub_form *f
 /* Under the lock. */
 static void wait_change(const char *what)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_SECONDS;
+    const struct timespec until = {.tv_sec = clock_wall_us() / SECOND_US + WAIT_SECONDS};
     if (pthread_cond_timedwait(&changed, &lock, &until)) {
         leave();
         fail_msg("waited in vain for %s", what);

@@ -100,6 +100,7 @@ void sio_socket_drop(struct sio_socket *s);
 
 /* --- sio_encode.c --- */
 
+/* An event, and the answer to one; NULL when it is too large to be sent. The caller owns them. */
 struct eio_packet *sio_encode_event(struct str nsp, const char *name, const struct sio_args *args);
 struct eio_packet *sio_encode_ack(struct str nsp, int64_t ack, const struct sio_args *args);
 
