@@ -157,6 +157,7 @@ static void waits_a_little_for_the_other_close_frame(void **state)
     ws_expect(fd, CLOSE, STR("\x03\xe8"));
     SCOPED(buf_fini) struct buf rest = client_rest(fd);
     const int64_t took = clock_mono_us() - began;
+    assert_int_equal(rest.n, 0);
     assert_true(took >= WS_CLOSE_US && took < 2 * WS_CLOSE_US);
     (void)close(fd);
 }
