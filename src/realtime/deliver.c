@@ -116,7 +116,6 @@ static bool rest_begin(struct hub *h, struct topic *t, struct rest *r)
         r->checked = f->checked;
         r->room = f->room;
         r->room->users++;
-        f->checked = true;
         link_remove(&f->in_newcomers);
         link_append(&t->newcomers, &f->in_newcomers);
         mark_companions(r);
@@ -133,9 +132,8 @@ static void rest_end(struct hub *h, struct rest *r)
     hub_unlock(h);
 }
 
-/* Whether it must reload: too much has happened since, or the first of what it wants was deleted.
- * Who is ahead of us saw numbers that are no more (a backup was put back). */
-static enum err is_lost(struct hub *h, struct cx *cx, const struct rest *r, bool *ret)
+/* Whether too much has happened since, or the first of what it wants was deleted. */
+static enum err is_late(struct hub *h, struct cx *cx, const struct rest *r, bool *ret)
 {
     const struct uuid conversation = r->room->conversation;
     const bool from_any = uuid_is_nil(conversation) && r->since == 0;
@@ -145,8 +143,34 @@ static enum err is_lost(struct hub *h, struct cx *cx, const struct rest *r, bool
     TRY(h->source.range(h->source.arg, cx, &oldest, &newest));
     TRY(h->source.count(h->source.arg, cx, conversation, r->since, conf.follow_max_behind + 1,
                         &behind));
-    *ret = (!from_any && r->since + 1 < oldest) || behind > conf.follow_max_behind ||
-           r->since > newest;
+    *ret = (!from_any && r->since + 1 < oldest) || behind > conf.follow_max_behind;
+    return ERR_OK;
+}
+
+/* Whether it saw numbers that are no more: a backup was put back. Else head comes after it. */
+static enum err is_ahead(struct hub *h, struct cx *cx, const struct rest *r, bool *ret)
+{
+    int64_t oldest = 0;
+    int64_t newest = 0;
+    TRY(h->source.range(h->source.arg, cx, &oldest, &newest));
+    *ret = r->since > newest;
+    return ERR_OK;
+}
+
+/* Whether it must reload. Once it is not, it is not looked at again. */
+static enum err is_lost(struct hub *h, struct cx *cx, const struct rest *r, bool *ret)
+{
+    *ret = false;
+    if (r->since >= r->head) {
+        return r->since > r->head ? is_ahead(h, cx, r, ret) : ERR_OK;
+    }
+    if (!r->checked) {
+        TRY(is_late(h, cx, r, ret));
+        struct hub_follower *f = r->first.followers[0];
+        hub_lock(h);
+        f->checked = f->in_step;
+        hub_unlock(h);
+    }
     return ERR_OK;
 }
 
@@ -205,19 +229,15 @@ static enum err catch_up(struct hub *h, struct cx *cx, const struct rest *r)
 
 static enum err bring_on(struct hub *h, struct cx *cx, const struct rest *r)
 {
-    struct hub_follower *f = r->first.followers[0];
     bool lost = false;
-    if (r->since == r->head) {
-        return ERR_OK;
-    }
-    if (!r->checked) {
-        TRY(is_lost(h, cx, r, &lost));
-    }
+    TRY(is_lost(h, cx, r, &lost));
     if (lost) {
-        follower_reload(h, f, r->head);
-        return ERR_OK;
+        follower_reload(h, r->first.followers[0], r->head);
+    } else if (r->since < r->head) {
+        TRY(catch_up(h, cx, r));
     }
-    return r->since < r->head ? catch_up(h, cx, r) : ERR_OK;
+    say_welcome(r->first.followers[0], r->head);
+    return ERR_OK;
 }
 
 enum err deliver_rest(struct hub *h, struct cx *cx, struct topic *t)
@@ -227,13 +247,6 @@ enum err deliver_rest(struct hub *h, struct cx *cx, struct topic *t)
         return ERR_OK;
     }
     const enum err e = bring_on(h, cx, &r);
-    if (!e) {
-        say_welcome(r.first.followers[0], r.head);
-    } else {
-        hub_lock(h);
-        r.first.followers[0]->checked = false;
-        hub_unlock(h);
-    }
     rest_end(h, &r);
     return e;
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/mem.h"
+#include "realtime/hub_in.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -367,6 +368,18 @@ void fixture_wait_released(struct listener *l)
         wait_change("the release");
     }
     leave();
+}
+
+void fixture_wait_live(void)
+{
+    bool any = true;
+    while (any) {
+        hub_lock(fixture_hub);
+        const struct topic *t = topic_find(fixture_hub, fixture_tenant());
+        any = t && !link_alone(&t->newcomers);
+        hub_unlock(fixture_hub);
+        (void)sched_yield();
+    }
 }
 
 size_t fixture_count(struct listener *l)

@@ -60,6 +60,9 @@ void fixture_wait_seq(struct listener *l, int64_t seq);
 void fixture_wait_count(struct listener *l, size_t count);
 void fixture_wait_released(struct listener *l);
 
+/* Waits until nobody is a newcomer any more. */
+void fixture_wait_live(void);
+
 /* How many things it has heard by now. */
 size_t fixture_count(struct listener *l);
 
