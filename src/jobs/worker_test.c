@@ -371,6 +371,23 @@ static void a_claimed_job_runs_here(void **state)
     worker_free(&worker);
 }
 
+/* Nobody here can run it: a worker takes it at once, long before its lease ends. */
+static void what_is_given_back_is_taken_at_once(void **state)
+{
+    (void)state;
+    struct job *jobs;
+    size_t n;
+    (void)add("turn", "{}", 1);
+    SCOPED(cx_end) struct cx cx = room_platform();
+    want(&cx, ERR_OK, job_claim(&cx, STR("somebody"), 1, &jobs, &n));
+    assert_int_equal(n, 1);
+    start();
+    worker_give_back(worker, &jobs[0]);
+    await(&seen.dones, 1);
+    assert_int_equal(seen.deaths, 0);
+    stop(MINUTE_US);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -387,6 +404,7 @@ int main(void)
         TEST(a_lost_lease_cancels),
         TEST(a_renewed_lease_is_kept),
         TEST(a_claimed_job_runs_here),
+        TEST(what_is_given_back_is_taken_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

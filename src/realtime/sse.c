@@ -48,10 +48,12 @@ static enum hub_encoded encode(void *arg, const struct hub_event *e, void **ret)
 
 static void send_to(void *arg, void *const *targets, size_t count, void *packet)
 {
+    struct net_ref *refs = mem_alloc(count, sizeof(*refs));
     for (size_t i = 0; i < count; i++) {
-        const struct hub_sse *s = targets[i];
-        (void)net_stream_send(arg, s->ref, net_bytes_ref(packet));
+        refs[i] = ((const struct hub_sse *)targets[i])->ref;
     }
+    (void)net_stream_send_many(arg, refs, count, net_bytes_ref(packet));
+    mem_free(refs);
 }
 
 static void free_packet(void *packet)

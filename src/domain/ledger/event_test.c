@@ -147,6 +147,62 @@ static void lists_go_by_number_and_type(void **state)
     }
 }
 
+static void add_of(struct db_tx *tx, uint8_t conversation)
+{
+    struct uuid id = {};
+    memset(id.b, conversation, sizeof(id.b));
+    want(db_tx_cx(tx), ERR_OK, event_add(tx, EVENT_MESSAGE_SENT, id, STR("{}")));
+}
+
+static void add_mixed(int tenant)
+{
+    SCOPED(cx_end) struct cx cx = room_cx(tenant);
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    want(&cx, ERR_OK, db_begin_write(&cx, &tx));
+    for (uint8_t i = 0; i < 9; i++) {
+        add_of(tx, i % 3); /* 0: of none */
+    }
+    want(&cx, ERR_OK, event_commit(tx));
+}
+
+static void a_conversation_has_its_own_list(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t conversation;
+        int64_t since;
+        size_t limit;
+        size_t count;
+        int64_t first;
+    } rows[] = {
+        {1, 0, 10, 3, 2}, {1, 2, 10, 2, 5}, {2, 0, 2, 2, 3},
+        {2, 9, 10, 0, 0}, {7, 0, 10, 0, 0}, {0, 4, 10, 5, 0},
+    };
+    add_mixed(0);
+    add_mixed(1);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct event *list;
+        struct uuid id = {};
+        size_t n = 0;
+        int64_t counted = 0;
+        memset(id.b, rows[i].conversation, sizeof(id.b));
+        SCOPED(cx_end) struct cx cx = room_cx(0);
+        SCOPED(db_tx_close) struct db_tx *tx = NULL;
+        want(&cx, ERR_OK, db_begin_read(&cx, &tx));
+        want(&cx, ERR_OK, event_count(tx, id, rows[i].since, (int64_t)rows[i].limit, &counted));
+        assert_int_equal(counted, rows[i].count);
+        if (!rows[i].conversation) {
+            continue;
+        }
+        want(&cx, ERR_OK, event_list_of(tx, id, rows[i].since, rows[i].limit, &list, &n));
+        assert_int_equal(n, rows[i].count);
+        assert_true(n == 0 || list[0].seq == rows[i].first);
+        for (size_t k = 0; k < n; k++) {
+            assert_true(uuid_eq(list[k].conversation, id));
+        }
+    }
+}
+
 static void an_event_has_its_shape(void **state)
 {
     (void)state;
@@ -205,6 +261,7 @@ int main(void)
         TEST(numbers_have_no_holes),
         TEST(the_hub_hears_in_order),
         TEST(lists_go_by_number_and_type),
+        TEST(a_conversation_has_its_own_list),
         TEST(an_event_has_its_shape),
         TEST(old_events_go),
         TEST(a_sweep_takes_a_day_of_events_and_not_all_at_once),
