@@ -69,6 +69,22 @@ test('Prefer: respond-async answers 202, and the rest comes by events', async ()
   assert.equal(later.turnId, event.data.turnId);
 });
 
+test('a reply brings its action and its citations, a message the id that its sender gave it: in the thread and in events alike', async () => {
+  model.next({ answer: 'The lamp costs nine pounds. [1: "lamp costs nine pounds"] It is heavy. [1: "weighs a ton"]' });
+  const answer = await shop.chat(question, { clientMessageId: 'mine-1' });
+  const [sent, received] = await shop.all(`/conversations/${answer.conversationId}/messages`);
+  assert.deepEqual(received.metadata, { clientMessageId: 'mine-1' });
+  assert.equal(received.turnId, null);
+  assert.equal(sent.turnId, answer.turnId);
+  assert.equal(sent.metadata.action, answer.action);
+  assert.equal(answer.citations.length, 1, 'what is not there is not cited');
+  assert.deepEqual(sent.metadata.citations, answer.citations.map((c, i) => ({ n: i + 1, ...c })));
+  assert.ok(!('stopped' in sent.metadata));
+  const events = (await shop.all('/events')).filter((e) => e.conversationId === answer.conversationId);
+  assert.deepEqual(events.find((e) => e.type === 'message.received').data, received);
+  assert.deepEqual(events.find((e) => e.type === 'message.sent').data, sent);
+});
+
 test('a stream starts, brings its text in pieces, and ends with the whole', async () => {
   model.next({ answer: 'The lamp costs nine pounds. [1] Delivery takes three days. [2]', pieceMs: 5 });
   const { text, done, frames } = await shop.chatStreamed('What does the lamp cost and how long does delivery of the lamp take?');
@@ -78,6 +94,11 @@ test('a stream starts, brings its text in pieces, and ends with the whole', asyn
   const deltas = frames.slice(1, -1);
   assert.ok(deltas.length >= 2 && deltas.every((f) => f.event === 'delta' && f.data.turnId === done.turnId), JSON.stringify(frames.map((f) => f.event)));
   assert.ok(text.trim() && done.reply.startsWith(text.trim()), 'what was streamed is what was said');
+  let at = 0;
+  for (const { data } of deltas) {
+    assert.equal(data.at, at, 'each piece says how many bytes came before it');
+    at += Buffer.byteLength(data.text);
+  }
   assert.doesNotMatch(text + done.reply, /\[\d\]/, 'markers never reach the customer');
 });
 
