@@ -259,9 +259,9 @@ static bool can_answer(const struct route *r, int status)
     switch (status) {
     case 401:
     case 403:
-        return r->who != WHO_PUBLIC;
+        return r->who != WHO_PUBLIC || r->admits;
     case 404:
-        return strstr(r->path, "/:") || has_body;
+        return strstr(r->path, "/:") || has_body || r->admits;
     case 409:
         return r->method != METHOD_GET;
     case 413:

@@ -88,6 +88,8 @@ struct route {
     bool creates;         /* Idempotency-Key is honoured */
     bool params_text;     /* parameters are checked text, not ids */
     bool raw;             /* the handler answers with bytes of its own (pages, metrics) */
+    bool admits;          /* public, but the handler lets in by a key of its own in query or body:
+                             401, 403 and 404 may be its answers */
     bool cors;            /* pages of other sites may call it, with credentials that they add */
     bool hands_on;        /* the handler gives the request to somebody else, who reads query and
                              body and answers (req_hand_on); the path may end with a slash */

@@ -46,9 +46,15 @@ static const struct db_stmt select_live =
 enum { UPDATED = 9, DOOR_TENANT, DOOR_KEY, DOOR_NAME };
 
 static const struct widget as_made = {
+    .origins = {"", 0},
+    .title = {"", 0},
+    .greeting = {"", 0},
+    .launcher = {"", 0},
+    .placeholder = {"", 0},
     .color = {"#2563eb", 7},
     .position = {"right", 5},
     .language = {"auto", 4},
+    .privacy_url = {"", 0},
 };
 
 static struct widget read_widget(const struct db_rows *rows)
