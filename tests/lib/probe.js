@@ -60,6 +60,7 @@ export async function furnish(api, marker) {
   assert.equal(document.status, 'ready', document.error);
   const answer = await api.chat(`When does the ${marker} shop open on Saturday?`, { contact: { name: marker } });
   const key = await api.data('POST', '/api-keys', { name: marker, scopes: 'search' });
+  const [, version, file] = /\/widget\/([\w.]+)\/([\w.]+)/.exec((await api.get('//widget.js')).text);
   return {
     tenant: api.tenantId,
     document: document.id,
@@ -68,6 +69,8 @@ export async function furnish(api, marker) {
     turn: answer.turnId,
     citation: '1',
     'api-key': key.id,
+    widget: version,
+    ':version': file,
   };
 }
 
