@@ -278,7 +278,7 @@ test('no script runs from what the tenant set, and nothing but colours and addre
     await page.evaluate(() => metachat.open());
     await assertHarmless(page);
     const root = await page.locator('.root').evaluate((r) => [r.style.getPropertyValue('--accent'), r.dataset.side, r.lang, r.dataset.theme]);
-    assert.deepEqual(root, ['rgb(11 93 87)', 'right', 'en', 'auto'], words);
+    assert.deepEqual(root, ['rgb(37 99 235)', 'right', 'en', 'auto'], words);
   }
 });
 

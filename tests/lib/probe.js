@@ -36,8 +36,8 @@ export async function routeTable(mc) {
 }
 
 /* What a parameter names, by the segment before it: "/conversations/:id/messages" takes the id of a
- * conversation. */
-const kindOf = (segment) => segment.replace(/ies$/, 'y').replace(/s$/, '');
+ * conversation, "/widget/:version/:file" the file of a version. */
+const kindOf = (segment) => segment.replace(/^:/, '').replace(/ies$/, 'y').replace(/s$/, '');
 
 export function kindsOf(path) {
   const segments = path.split('/');

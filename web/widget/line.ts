@@ -3,6 +3,7 @@
  * when the server ends the connection, it does not, so that is done here. */
 import { io, type Socket } from "socket.io-client";
 import { record } from "./message";
+import { Refused } from "./session";
 import { plain } from "./settings";
 import { backoff } from "./wait";
 
@@ -76,8 +77,10 @@ export class Line {
     try {
       const hello = await this.hello();
       if (round === this.#round) give({ protocol, ...hello });
-    } catch {
-      if (round === this.#round) this.again();
+    } catch (e) {
+      if (round !== this.#round) return;
+      if (e instanceof Refused && e.isFinal) this.#giveUp("failed");
+      else this.again();
     }
   }
 
@@ -89,8 +92,7 @@ export class Line {
   #refused(e: Error & { data?: unknown }): void {
     const code = plain(record(e.data).code, 60);
     if (code === "UNSUPPORTED_PROTOCOL") {
-      this.#socket.disconnect();
-      this.#set("outdated");
+      this.#giveUp("outdated");
     } else if (!this.#socket.active) {
       this.again();
     } else if (this.state !== "failed") {
@@ -112,6 +114,11 @@ export class Line {
     this.#set("offline");
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#socket.connect(), backoff(this.#refusals - 1));
+  }
+
+  #giveUp(state: LineState): void {
+    this.#socket.disconnect();
+    this.#set(state);
   }
 
   #set(state: LineState): void {

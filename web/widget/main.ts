@@ -6,7 +6,7 @@ import { Refused, Session } from "./session";
 import { plain, readKey, readLook } from "./settings";
 import { openStorage } from "./storage";
 import { chooseLanguage, useLanguage } from "./texts";
-import { View } from "./view";
+import { phone, View } from "./view";
 import { backoff } from "./wait";
 
 const own = document.currentScript as HTMLScriptElement;
@@ -23,8 +23,7 @@ async function readConfig(session: Session): Promise<Record<string, unknown>> {
     try {
       return await session.config();
     } catch (e) {
-      const final = e instanceof Refused && e.status >= 400 && e.status < 500 && e.status !== 429;
-      if (final || n === tries) throw e;
+      if ((e instanceof Refused && e.isFinal) || n === tries) throw e;
       await new Promise((done) => setTimeout(done, backoff(n)));
     }
   }
@@ -122,8 +121,10 @@ async function start(key: string): Promise<void> {
   // A page that has a conversation hears of what comes; one that has none costs the server nothing.
   if (chat.thread.begun || chat.pending.length) chat.connect();
   view.words = tab.get("words");
+  // On a phone it would be all there is to see of the page.
+  const isWide = !matchMedia(phone).matches;
   const wasOpen = tab.get("open");
-  if (wasOpen === "1" || (wasOpen === "" && page.open !== undefined)) view.open(false);
+  if (wasOpen === "1" || (wasOpen === "" && page.open !== undefined && isWide)) view.open(false);
 }
 
 /* The forerunner's functions become these, so that who holds it holds the real one. */

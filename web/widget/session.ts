@@ -11,6 +11,11 @@ export class Refused extends Error {
   ) {
     super(`${status} ${code}`);
   }
+
+  /** Asking again would not help. */
+  get isFinal(): boolean {
+    return this.status >= 400 && this.status < 500 && ![401, 408, 429].includes(this.status);
+  }
 }
 
 interface Token {

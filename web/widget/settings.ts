@@ -45,7 +45,7 @@ export function readLook(tenant: Raw, page: Raw): Look {
     greeting: plain(tenant.greeting, 500),
     placeholder: plain(tenant.placeholder, 80),
     launcher: plain(tenant.launcher, 40),
-    color: pick("color", colour) ?? "#0b5d57",
+    color: pick("color", colour) ?? "#2563eb",
     position: pick("position", (v) => oneOf(v, ["left", "right"])) ?? "right",
     theme: oneOf(page.theme, ["auto", "light", "dark"]) ?? "auto",
     language: pick("language", languageTag),

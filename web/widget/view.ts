@@ -15,6 +15,9 @@ import css from "widget-style";
 
 const longestMessage = 8000;
 
+/** Where the panel takes the whole screen; as in style.css. */
+export const phone = "(max-width: 30rem)";
+
 function iconButton(name: keyof typeof icons, className: string, on: () => void): HTMLButtonElement {
   const button = el("button", { type: "button", class: className }, icon(...icons[name]));
   button.addEventListener("click", on);
@@ -233,9 +236,9 @@ export class View {
     });
     // A page's shortcuts must not hear what is typed here.
     for (const kind of ["keydown", "keyup", "keypress"]) this.#root.addEventListener(kind, (e) => e.stopPropagation());
-    const phone = matchMedia("(max-width: 30rem)");
-    const modal = (): void => this.#panel.setAttribute("aria-modal", String(phone.matches));
-    phone.addEventListener("change", modal);
+    const small = matchMedia(phone);
+    const modal = (): void => this.#panel.setAttribute("aria-modal", String(small.matches));
+    small.addEventListener("change", modal);
     modal();
   }
 
