@@ -53,6 +53,7 @@ CONF_INT(socket_ping_ms,       "METACHAT_SOCKET_PING_MS",       25000, 50, 60000
 CONF_INT(socket_ping_timeout_ms, "METACHAT_SOCKET_PING_TIMEOUT_MS", 20000, 50, 600000, "ms", 0, "How long the client may take for its pong.")
 CONF_INT(socket_connect_timeout_ms, "METACHAT_SOCKET_CONNECT_TIMEOUT_MS", 10000, 50, 600000, "ms", 0, "Time from the handshake to the ticket, and for the way from polling to WebSocket.")
 CONF_INT(socket_max_payload,   "METACHAT_SOCKET_MAX_PAYLOAD",   524288, 1024, 104857600, "bytes", 0, "Largest packet, and largest body of a client that polls.")
+CONF_INT(socket_buffered_max,  "METACHAT_SOCKET_BUFFERED_MAX",  67108864, 65536, 1099511627776, "bytes", 0, "Bytes of WebSocket messages that are not whole yet, in all; beyond: the one that grows is closed with 1013.")
 CONF_INT(socket_max_queued,    "METACHAT_SOCKET_MAX_QUEUED",    32, 1, 10000, "packets", 0, "Packets of one socket that wait for a thread; then reading stops.")
 CONF_INT(socket_threads,       "METACHAT_SOCKET_THREADS",       32, 1, 1024, "threads", 0, "Threads for what sockets send.")
 CONF_INT(socket_queue,         "METACHAT_SOCKET_QUEUE",         8192, 1, 1000000, "sockets", 0, "Sockets that may wait for such a thread.")

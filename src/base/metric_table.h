@@ -8,7 +8,7 @@ METRIC(HTTP_CONNECTIONS,  "http_connections",                 GAUGE,     NULL,  
 METRIC(HTTP_CONNECTIONS_REFUSED, "http_connections_refused_total", COUNTER, "reason", "Connections closed at once: their address had as many as it may.")
 METRIC(HTTP_TIMEOUTS,     "http_timeouts_total",              COUNTER,   "kind",    "Connections ended because a handshake, a head or a body came, or an answer was taken, too slowly.")
 METRIC(WEBSOCKETS,        "websockets_open",                  GAUGE,     NULL,      "Open WebSockets.")
-METRIC(WEBSOCKETS_CLOSED, "websockets_closed_total",          COUNTER,   "reason",  "WebSockets that ended: closed by the client or the server, by a drain, for breaking the protocol, for too large a message, for a slow reader or writer, for an unanswered ping, or gone without a word.")
+METRIC(WEBSOCKETS_CLOSED, "websockets_closed_total",          COUNTER,   "reason",  "WebSockets that ended: closed by the client or the server, by a drain, for breaking the protocol, for too large a message, for want of room for one, for a slow reader or writer, for an unanswered ping, or gone without a word.")
 METRIC(TLS_HANDSHAKES,    "tls_handshakes_total",             COUNTER,   "outcome", "TLS handshakes with clients.")
 METRIC(HTTP_REFUSED,      "http_refused_total",               COUNTER,   "reason",  "Requests refused before a handler saw them.")
 METRIC(RATE_LIMITED,      "rate_limited_total",               COUNTER,   "class",   "Requests refused by a rate limit.")

@@ -262,6 +262,7 @@ static struct net_limits net_limits(struct spool *spool)
         .write_min_rate = conf.http_write_min_rate,
         .write_timeout_us = conf.http_write_timeout_ms * MS_US,
         .output_high_water = (size_t)conf.http_output_high_water,
+        .messages_max = (size_t)conf.socket_buffered_max,
         .body = {.spool = spool, .max_memory = (size_t)conf.http_body_memory},
     };
 }

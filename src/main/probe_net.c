@@ -1,10 +1,12 @@
-/* Probes of what goes out to the network and comes back: addresses and event streams. */
+/* Probes of what goes out to the network and comes back: addresses, event streams and WebSockets.
+ */
 #include "base/conf.h"
 #include "base/jw.h"
 #include "http/forwarded.h"
 #include "main/probe.h"
 #include "net/guard.h"
 #include "net/sse.h"
+#include "net/ws_codec.h"
 
 #include <curl/curl.h>
 #include <netdb.h>
@@ -185,6 +187,66 @@ static enum err probe_sse(struct probe *p)
                : ERR_OK;
 }
 
+static const char *frame_name(int opcode)
+{
+    switch (opcode) {
+    case WS_TEXT:
+        return "text";
+    case WS_BINARY:
+        return "binary";
+    case WS_PING:
+        return "ping";
+    case WS_PONG:
+        return "pong";
+    default:
+        return "close";
+    }
+}
+
+static void add_frame(struct probe *p, const struct ws_item *item)
+{
+    jw_open(&p->out, '{');
+    jw_member_str(&p->out, "kind", str_of(frame_name(item->opcode)));
+    jw_member_i64(&p->out, "bytes", (int64_t)item->payload.n);
+    if (item->opcode == WS_TEXT) {
+        jw_member_str(&p->out, "text", utf8_prefix(item->payload, PROBE_PREVIEW));
+    } else if (item->opcode == WS_CLOSE) {
+        jw_member_i64(&p->out, "code", item->code);
+        jw_member_str(&p->out, "reason", item->payload);
+    }
+    jw_close(&p->out, '}');
+}
+
+/* What a client sends behind the handshake. */
+static enum err probe_frames(struct probe *p)
+{
+    char *bytes = arena_dup(p->cx.arena, p->input.p, p->input.n);
+    struct ws_codec c = {.max_message = (size_t)conf.socket_max_payload};
+    struct ws_bytes rest = {bytes, p->input.n};
+    struct ws_item item;
+    enum ws_result r;
+    int64_t count = 0;
+    jw_key(&p->out, "messages");
+    jw_open(&p->out, '[');
+    while ((r = ws_next(&c, &rest, &item)) == WS_ITEM) {
+        if (count++ < PROBE_ITEMS) {
+            add_frame(p, &item);
+        }
+    }
+    jw_close(&p->out, ']');
+    jw_member_i64(&p->out, "count", count);
+    const bool whole = c.closed || (!c.kind && !c.head_n);
+    const struct ws_fault fault = c.fault;
+    ws_codec_fini(&c);
+    if (r == WS_BROKEN) {
+        jw_member_i64(&p->out, "closeCode", fault.code);
+        return cx_fail(&p->cx,
+                       fault.code == WS_TOO_LARGE ? CODE_PAYLOAD_TOO_LARGE : CODE_MALFORMED_REQUEST,
+                       "%s", fault.why);
+    }
+    return whole ? ERR_OK : cx_fail(&p->cx, CODE_REQUEST_TIMEOUT, "the last message is not whole");
+}
+
 const struct probe_row probe_net_rows[] = {
     {"url", "a URL that a tenant gives: its parts, and what the address guard says",
      1 << PROBE_RESOLVE, probe_url},
@@ -192,5 +254,6 @@ const struct probe_row probe_net_rows[] = {
     {"forwarded", "lines of the header in which proxies say who asks, the nearest proxy's last", 0,
      probe_forwarded},
     {"sse", "a stream of server-sent events", 0, probe_sse},
+    {"ws-frames", "what a client sends on a WebSocket: frames, with their masks", 0, probe_frames},
     {},
 };

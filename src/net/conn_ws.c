@@ -97,9 +97,21 @@ static void end(struct conn *c, int code)
     say_end(c, code);
 }
 
+/* Counts what it holds anew; false when all of them hold more than they may. */
+static bool count_held(struct conn *c, size_t now)
+{
+    struct net_server *s = c->loop->server;
+    const size_t before = c->ws->held;
+    c->ws->held = now;
+    /* unsigned: what is less is added as its complement */
+    const size_t all = atomic_fetch_add(&s->messages, now - before) + (now - before);
+    return now <= before || !s->limits.messages_max || all <= s->limits.messages_max;
+}
+
 /* Nothing more is to be read: sends what is queued, and then what still comes is dropped. */
 static void finish(struct conn *c)
 {
+    (void)count_held(c, 0);
     ws_free(&c->ws, 0);
     c->state = CONN_ANSWER;
     c->closing = true;
@@ -123,12 +135,20 @@ void conn_ws_close(struct conn *c, int code, struct net_bytes *frame, const char
     }
 }
 
+static const char *end_reason(int fault)
+{
+    return fault == 0              ? "client"
+           : fault == WS_TOO_LARGE ? "too_large"
+           : fault == WS_TRY_AGAIN ? "full"
+                                   : "protocol";
+}
+
 void conn_ws_end(struct conn *c)
 {
     const struct ws_fault fault = c->ws->codec.fault;
     const int code = fault.code ? fault.code : c->ws->client_code;
     send_frame(c, ws_close_frame(code, str_of(fault.why)));
-    c->ws->why = !fault.code ? "client" : code == WS_TOO_LARGE ? "too_large" : "protocol";
+    c->ws->why = end_reason(fault.code);
     end(c, code);
     finish(c);
 }
@@ -192,16 +212,11 @@ static void watch_message(struct conn *c, size_t came)
     }
 }
 
-void conn_ws_take(struct conn *c, char *p, size_t n)
+static void take_items(struct conn *c, struct ws_bytes *rest)
 {
-    SCOPED(buf_fini) struct buf held = c->in;
     struct ws_item item;
-    c->in = (struct buf){};
-    must(n == 0 || held.n == 0); /* while bytes are kept nothing is read */
-    struct ws_bytes rest = {n ? p : held.p, n ? n : held.n};
-    c->ws->heard = c->ws->heard || n;
     while (is_ws(c) && !c->ws->paused && !c->ws->over) {
-        const enum ws_result r = ws_next(&c->ws->codec, &rest, &item);
+        const enum ws_result r = ws_next(&c->ws->codec, rest, &item);
         if (r == WS_MORE) {
             break;
         }
@@ -211,11 +226,33 @@ void conn_ws_take(struct conn *c, char *p, size_t n)
             take_item(c, &item);
         }
     }
-    if (is_ws(c) && rest.n && !c->ws->over) {
+}
+
+/* What is to be taken when reading goes on. */
+static void keep(struct conn *c, struct ws_bytes rest)
+{
+    if (rest.n) {
         c->in = buf_make(rest.n);
         buf_add(&c->in, rest.p, rest.n);
     }
-    if (c->state == CONN_WS && !c->ws->over) {
+}
+
+void conn_ws_take(struct conn *c, char *p, size_t n)
+{
+    SCOPED(buf_fini) struct buf held = c->in;
+    c->in = (struct buf){};
+    must(n == 0 || held.n == 0); /* while bytes are kept nothing is read */
+    struct ws_bytes rest = {n ? p : held.p, n ? n : held.n};
+    c->ws->heard = c->ws->heard || n;
+    take_items(c, &rest);
+    if (!is_ws(c) || c->ws->over) {
+        return;
+    }
+    keep(c, rest);
+    if (!count_held(c, c->ws->codec.message.cap + c->in.cap)) {
+        ws_give_up(&c->ws->codec, WS_TRY_AGAIN, "There is no room for so large a message now.");
+        be_over(c);
+    } else if (c->state == CONN_WS) {
         watch_message(c, n);
     }
 }
@@ -284,6 +321,7 @@ void conn_ws_drain(struct conn *c)
 
 void conn_ws_gone(struct conn *c, bool open)
 {
+    (void)count_held(c, 0);
     if (open) {
         say_end(c, WS_ABNORMAL);
     }

@@ -15,6 +15,7 @@ struct ws {
     bool pinged;     /* a ping was sent, and */
     bool heard;      /* since then a byte has come */
     bool paused;     /* reading is off because the floor above wants so */
+    size_t held;     /* bytes that are counted in the server's messages */
     bool over;       /* the codec has met a close frame or a fault */
     int client_code; /* of the close frame that came */
     const char *why; /* it ends: a label of METRIC_WEBSOCKETS_CLOSED */

@@ -33,6 +33,8 @@ struct tls;
  *   acknowledged.
  * - An answer may be as large as it is; the next request of its connection is not looked at before
  *   all of it is with the system. A stream whose unsent bytes pass output_high_water is closed.
+ * - Of WebSocket messages that are not whole there are as many bytes as there may be: the one that
+ *   grows is closed with WS_TRY_AGAIN.
  * - Behind a refusal whose request was not read to its end, what still comes is read and dropped
  * for a while, so that the client sees the answer and not a reset. */
 struct net_limits {
@@ -48,7 +50,9 @@ struct net_limits {
     int64_t write_min_rate;   /* bytes a second that a client must take; 0: none */
     int64_t write_timeout_us; /* longest time in which a client takes none of our bytes */
     size_t output_high_water; /* unsent bytes at which a stream's slow reader is closed */
-    struct body_rules body;   /* the spool outlives the server */
+    size_t
+        messages_max; /* bytes of WebSocket messages that are not whole yet, in all; 0: no bound */
+    struct body_rules body; /* the spool outlives the server */
 };
 
 struct net_header {

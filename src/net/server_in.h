@@ -18,6 +18,7 @@ struct net_server {
     struct slots slots;
     struct peers peers;
     atomic_int streams;
+    atomic_size_t messages;     /* bytes held for WebSocket messages that are not whole */
     _Atomic int64_t stop_at_us; /* INT64_MAX: nobody said stop */
     int loop_count;
     struct loop *loops;

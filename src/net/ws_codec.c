@@ -229,6 +229,12 @@ static void take_back(struct ws_codec *c)
     }
 }
 
+void ws_give_up(struct ws_codec *c, int code, const char *why)
+{
+    (void)fail(c, code, why);
+    buf_fini(&c->message);
+}
+
 enum ws_result ws_next(struct ws_codec *c, struct ws_bytes *rest, struct ws_item *ret)
 {
     ret->opcode = WS_CONTINUATION;

@@ -78,6 +78,9 @@ enum ws_result {
 /* Takes bytes off the rest up to the end of the next item. */
 enum ws_result ws_next(struct ws_codec *c, struct ws_bytes *rest, struct ws_item *ret);
 
+/* Gives the codec a fault from outside: what it holds is freed, and nothing more is taken. */
+void ws_give_up(struct ws_codec *c, int code, const char *why);
+
 /* The head of an unmasked, unfragmented frame with n bytes of payload; returns its size. */
 size_t ws_head(char ret[WS_MAX_HEAD], int opcode, uint64_t n);
 

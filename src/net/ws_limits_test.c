@@ -147,6 +147,45 @@ static void ends_a_message_that_does_not_come_on(void **state)
     fixture_stop(&f, 2 * SECOND_US);
 }
 
+/* Unfinished messages of all together; what is whole takes no room. */
+static void bounds_what_is_not_whole(void **state)
+{
+    (void)state;
+    static char part[3000];
+    const double before = ended("full");
+    struct ws_end ends[3] = {};
+    int fds[3];
+    struct net_limits l = fixture_limits();
+    l.messages_max = 10 * 1000; /* room for two of 4096 bytes */
+    fixture_start(&f, &l);
+    for (size_t i = 0; i < COUNT(fds); i++) {
+        fds[i] = ws_connect(&ends[i], &f, &ws_usual);
+        ws_send(fds[i], BINARY, (struct str){part, sizeof(part)});
+        ws_expect(fds[i], BINARY, (struct str){part, sizeof(part)});
+        ws_send(fds[i], WS_BINARY, (struct str){part, sizeof(part)});
+        if (i < 2) {
+            ws_send(fds[i], PING, STR("in its middle"));
+            ws_expect(fds[i], PONG, STR("in its middle"));
+        }
+    }
+    ws_expect_close(fds[2], WS_TRY_AGAIN);
+    fixture_wait(&f, &ends[2].closed, 1);
+    assert_int_equal(ends[2].code, WS_TRY_AGAIN);
+    assert_true(ended("full") == before + 1);
+    (void)close(fds[0]);
+    fixture_wait(&f, &ends[0].closed, 1);
+    const int fd = ws_connect(&ends[0], &f, &ws_usual);
+    ws_send(fd, WS_BINARY, (struct str){part, sizeof(part)});
+    ws_send(fd, 0x80 | WS_CONTINUATION, STR("!"));
+    struct ws_got got = ws_read(fd);
+    assert_int_equal(got.payload.n, sizeof(part) + 1);
+    buf_fini(&got.payload);
+    fixture_stop(&f, 2 * SECOND_US);
+    (void)close(fd);
+    (void)close(fds[1]);
+    (void)close(fds[2]);
+}
+
 static void waits_a_little_for_the_other_close_frame(void **state)
 {
     (void)state;
@@ -413,6 +452,7 @@ int main(void)
         WITH_FIXTURE(cuts_who_talks_and_never_listens, &f),
         WITH_FIXTURE(cuts_who_answers_no_ping, &f),
         cmocka_unit_test(ends_a_message_that_does_not_come_on),
+        cmocka_unit_test(bounds_what_is_not_whole),
         WITH_FIXTURE(reads_nothing_while_paused, &f),
         WITH_FIXTURE(closes_while_paused, &f),
         WITH_FIXTURE(sends_one_frame_to_many, &f),

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { binary, Metachat, ownEnvironment } from '../lib/metachat.js';
 import { fileScope, scratchFolder } from '../lib/scratch.js';
+import { CLOSE, closing, frame, PING, TEXT } from '../lib/websocket.js';
 
 const scope = fileScope();
 let folder, list;
@@ -246,6 +247,18 @@ const table = {
     good: [[[': hello\r\n\r\nevent: token\ndata: a\ndata: b\n\ndata: c\n\n'], { count: 2 }, (r) => assert.deepEqual(r.events[0], { event: 'token', data: 'a\nb' })]],
     bad: [[[`data: ${'a'.repeat(2000)}\n\n`, [], { METACHAT_LLM_MAX_OUTPUT: '1024' }], 'PAYLOAD_TOO_LARGE', 413]],
   },
+  'ws-frames': {
+    good: [
+      [[Buffer.concat([frame(TEXT, 'Gr', { fin: false }), frame(PING, '?'), frame(0, 'üße'), frame(CLOSE, closing(4000, 'bye')), Buffer.from('rest')])], { count: 3 }, (r) => assert.deepEqual(r.messages, [{ kind: 'ping', bytes: 1 }, { kind: 'text', bytes: 7, text: 'Grüße' }, { kind: 'close', bytes: 3, code: 4000, reason: 'bye' }])],
+      [[''], { count: 0 }],
+    ],
+    bad: [
+      [[Buffer.concat([frame(TEXT, 'a'), frame(TEXT, 'b', { masked: false })])], 'MALFORMED_REQUEST', 400, (r) => assert.deepEqual([r.count, r.closeCode], [1, 1002])],
+      [[frame(TEXT, Buffer.from([0xc3, 0x28]))], 'MALFORMED_REQUEST', 400, (r) => assert.equal(r.closeCode, 1007)],
+      [[frame(TEXT, 'x'.repeat(2000)), [], { METACHAT_SOCKET_MAX_PAYLOAD: '1024' }], 'PAYLOAD_TOO_LARGE', 413, (r) => assert.equal(r.closeCode, 1009)],
+      [[frame(TEXT, 'abc').subarray(0, 8)], 'REQUEST_TIMEOUT', 408],
+    ],
+  },
 };
 
 // shows: CONF-13
@@ -300,7 +313,7 @@ test('bytes that mean nothing are accepted or refused by every row, and never mo
 
 test('the seeds of the fuzz targets are accepted or refused', async () => {
   const corpus = new URL('../fuzz/corpus/', import.meta.url);
-  const rows = { http_head: 'http-head', http_server_bytes: 'http-request', json: 'json', jwt: 'jwt', apikey: 'api-key', guard_url: 'url', sse: 'sse', extract_html: 'html', extract_markdown: 'markdown', chunk: 'chunks', query: 'query', llm_frame: 'llm-frame', markers: 'markers', conf_file: 'conf' };
+  const rows = { http_head: 'http-head', http_server_bytes: 'http-request', json: 'json', jwt: 'jwt', apikey: 'api-key', guard_url: 'url', sse: 'sse', extract_html: 'html', extract_markdown: 'markdown', chunk: 'chunks', query: 'query', llm_frame: 'llm-frame', markers: 'markers', conf_file: 'conf', ws_frame: 'ws-frames' };
   for (const [target, name] of Object.entries(rows)) {
     const seeds = (await readdir(new URL(target, corpus))).slice(0, 20);
     assert.ok(seeds.length > 0, target);
