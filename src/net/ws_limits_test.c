@@ -28,6 +28,7 @@ static double ended(const char *why)
 
 /* --- readers --- */
 
+/* shows: RT-4 */
 static void cuts_a_slow_reader(void **state)
 {
     (void)state;
@@ -52,7 +53,8 @@ static void cuts_a_slow_reader(void **state)
     fixture_wait(&f, &good.closed, 1);
 }
 
-/* The same by what the client itself causes: it sends and never reads the echo. */
+/* The same by what the client itself causes: it sends and never reads the echo.
+ * shows: RT-4 */
 static void cuts_who_talks_and_never_listens(void **state)
 {
     (void)state;
@@ -126,6 +128,7 @@ static void keeps_who_answers_pings(void **state)
     fixture_wait(&f, &e.closed, 1);
 }
 
+/* shows: RT-4 */
 static void ends_a_message_that_does_not_come_on(void **state)
 {
     (void)state;
@@ -147,7 +150,8 @@ static void ends_a_message_that_does_not_come_on(void **state)
     fixture_stop(&f, 2 * SECOND_US);
 }
 
-/* Unfinished messages of all together; what is whole takes no room. */
+/* Unfinished messages of all together; what is whole takes no room.
+ * shows: RT-4 */
 static void bounds_what_is_not_whole(void **state)
 {
     (void)state;
