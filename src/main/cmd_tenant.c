@@ -86,6 +86,96 @@ static enum exit_code list(const struct args *args)
     return code;
 }
 
+/* --- tenant widget --- */
+
+static struct str origins_body(struct arena *a, const char *words)
+{
+    SCOPED(buf_fini) struct buf b = buf_make(16 * KB);
+    struct str rest = str_trim(str_of(words));
+    struct str origin;
+    jw_open(&b, '{');
+    jw_key(&b, "origins");
+    jw_open(&b, '[');
+    while (rest.n && str_split(&rest, ' ', &origin)) {
+        jw_str(&b, origin);
+    }
+    jw_close(&b, ']');
+    jw_close(&b, '}');
+    return str_dup(a, buf_view(&b));
+}
+
+/* Changes what is asked for, and reads the rest. */
+static enum exit_code widget_in(struct local *l, const struct args *args, json_t **ret)
+{
+    const char *origins = args->options[0];
+    struct local_call call = {.method = "GET", .path = STR("/api/v1/tenant/widget")};
+    const enum exit_code code =
+        local_act(l, str_of(args->words[0]), "metachat tenant widget", &call.token);
+    if (code) {
+        return code;
+    }
+    if (origins) {
+        call.method = "PUT";
+        call.body = origins_body(local_arena(l), origins);
+    }
+    return local_run(l, &call, ret);
+}
+
+static void add_origins(struct buf *out, const json_t *origins)
+{
+    size_t i = 0;
+    const json_t *origin = NULL;
+    json_array_foreach (origins, i, origin) {
+        buf_fmt(out, "%s%s", i ? " " : "", json_string_value(origin));
+    }
+}
+
+static enum exit_code widget(const struct args *args)
+{
+    struct local *l = NULL;
+    json_t *data = NULL;
+    enum exit_code code = local_open(&l);
+    if (!code) {
+        code = widget_in(l, args, &data);
+    }
+    if (!code) {
+        SCOPED(buf_fini) struct buf out = buf_make(64 * KB);
+        const struct str key = json_get_str(data, "key");
+        const struct str snippet = json_get_str(data, "snippet");
+        const json_t *origins = json_object_get(data, "origins");
+        if (args->options[1]) {
+            jw_open(&out, '{');
+            jw_member_str(&out, "widgetKey", key);
+            jw_member_str(&out, "snippet", snippet);
+            jw_member_raw(&out, "origins", json_text(local_arena(l), origins));
+            jw_close(&out, '}');
+        } else {
+            buf_fmt(&out, "key      " STR_FMT "\norigins  ", STR_ARG(key));
+            add_origins(&out, origins);
+            buf_fmt(&out, "%s\ninto the page:\n  " STR_FMT,
+                    json_array_size(origins) ? "" : "none: no page may show it; give --origins",
+                    STR_ARG(snippet));
+        }
+        buf_char(&out, '\n');
+        code = print(&out);
+    }
+    local_close(&l);
+    return code;
+}
+
+const struct command command_tenant_widget = {
+    .name = "tenant widget",
+    .words = "TENANT",
+    .min_words = 1,
+    .max_words = 1,
+    .options = {{"origins", "ORIGINS",
+                 "sets whose pages may show it: https://shop.example, apart by spaces"},
+                {"json", NULL, "print one JSON object"}},
+    .help = "Shows a tenant's widget key and the script tag for its pages. Works beside a running "
+            "server and without one.",
+    .run = widget,
+};
+
 const struct command command_tenant_create = {
     .name = "tenant create",
     .words = "NAME",

@@ -45,9 +45,10 @@ struct command {
 };
 
 extern const struct command command_serve, command_demo, command_migrate_up, command_migrate_down,
-    command_migrate_status, command_tenant_create, command_tenant_list, command_apikey_create,
-    command_document_add, command_config_check, command_config_print, command_config_example,
-    command_config_docs, command_routes, command_replay, command_probe, command_version;
+    command_migrate_status, command_tenant_create, command_tenant_list, command_tenant_widget,
+    command_apikey_create, command_document_add, command_config_check, command_config_print,
+    command_config_example, command_config_docs, command_routes, command_replay, command_probe,
+    command_version;
 
 /* Says on standard error what went wrong, and what to do: "metachat: …". */
 void complain(const char *fmt, ...) PRINTF(1, 2);

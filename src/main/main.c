@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {
-    &command_demo,           &command_serve,          &command_migrate_up,  &command_migrate_down,
-    &command_migrate_status, &command_tenant_create,  &command_tenant_list, &command_apikey_create,
-    &command_document_add,   &command_replay,         &command_routes,      &command_config_check,
-    &command_config_print,   &command_config_example, &command_config_docs, &command_probe,
-    &command_version,
+    &command_demo,         &command_serve,          &command_migrate_up,
+    &command_migrate_down, &command_migrate_status, &command_tenant_create,
+    &command_tenant_list,  &command_tenant_widget,  &command_apikey_create,
+    &command_document_add, &command_replay,         &command_routes,
+    &command_config_check, &command_config_print,   &command_config_example,
+    &command_config_docs,  &command_probe,          &command_version,
 };
 
 void complain(const char *fmt, ...)

@@ -67,9 +67,10 @@ static const char *scheme(const struct runtime *rt)
 /* "http://127.0.0.1:3007", as the outside reaches it. */
 static void find_url(struct runtime *rt, struct arena *a)
 {
+    const char *address = http_server_address(rt->http);
     struct str url = conf.public_url[0]
                          ? str_of(conf.public_url)
-                         : str_fmt(a, "%s://%s", scheme(rt), http_server_address(rt->http));
+                         : str_fmt(a, "%s://%s", scheme(rt), *address ? address : conf.listen);
     while (str_ends(url, STR("/"))) {
         url.n--;
     }

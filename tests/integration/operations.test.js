@@ -213,6 +213,20 @@ test('commands name what is not there', async () => {
   assert.match(stdout, new RegExp(shop.tenantId));
 });
 
+test('tenant widget tells what to put into a page, and sets whose page', async () => {
+  const fresh = await mc.run('tenant', 'widget', shop.tenantId);
+  assert.equal(fresh.code, 0, fresh.stderr);
+  assert.match(fresh.stdout, /no page may show it/);
+  const set = await mc.runJson('tenant', 'widget', shop.tenantId, '--origins', 'https://shop.example http://localhost:*');
+  assert.deepEqual(set.origins, ['https://shop.example', 'http://localhost:*']);
+  assert.equal(set.snippet, `<script src="${mc.url}/widget.js" data-key="${set.widgetKey}" async></script>`);
+  assert.ok(fresh.stdout.includes(set.snippet));
+  const { code, stderr } = await mc.run('tenant', 'widget', shop.tenantId, '--origins', 'shop.example');
+  assert.equal(code, 1);
+  assert.match(stderr, /https:\/\/shop\.example/);
+  assert.equal((await mc.run('tenant', 'widget', '01900000-0000-7000-8000-000000000000')).code, 1);
+});
+
 test('a second server on the same data is refused with exit code 5', async () => {
   const port = await freePort();
   const { code, stderr } = await run(['serve'], { ...mc.env, METACHAT_LISTEN: `127.0.0.1:${port}` });
@@ -315,7 +329,7 @@ test('a stop ends streams that only follow', async (t) => {
 test('demo --json prints one line, and the second start finds it all', async (t) => {
   const own = await Metachat.start(t, { args: ['demo', '--json'] });
   const first = await waitFor('the line', () => own.output.includes('\n') && JSON.parse(own.output));
-  for (const name of ['url', 'tenantId', 'apiKey', 'demoUrl']) assert.equal(typeof first[name], 'string', name);
+  for (const name of ['url', 'tenantId', 'apiKey', 'widgetKey', 'demoUrl']) assert.equal(typeof first[name], 'string', name);
   const api = own.api(first.apiKey);
   const { conversationId } = await api.chat('When does the shop open on Saturday?');
   const documents = (await api.all('/documents')).map((d) => d.id);

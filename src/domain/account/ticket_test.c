@@ -171,6 +171,21 @@ static void of_fifty_at_once_one_wins(void **state)
     assert_int_equal(room_number("SELECT count(*) FROM used_tickets"), 1);
 }
 
+/* shows: AUTH-11 */
+static void it_stays_used_over_a_restart(void **state)
+{
+    (void)state;
+    struct ticket t;
+    const struct ticket in = a_visitor();
+    const struct str text = make(&in);
+    assert_int_equal(use_at(text, 0, &t), ERR_OK);
+    db_close(&room.f.db);
+    db_fixture_open(&room.f);
+    assert_int_equal(use_at(text, 0, &t), ERR_UNAUTHENTICATED);
+    keep.db = room.f.db;
+    assert_int_equal(use_at(make(&in), 0, &t), ERR_OK);
+}
+
 static void revoke_key(struct apikey_id id)
 {
     struct apikey k;
@@ -262,6 +277,7 @@ int main(void)
         TEST(it_is_good_once),
         TEST(a_stale_or_strange_one_is_refused),
         TEST(of_fifty_at_once_one_wins),
+        TEST(it_stays_used_over_a_restart),
         TEST(an_api_keys_has_its_scopes_until_it_is_revoked),
         TEST(a_connection_ends_with_what_it_came_by),
         TEST(used_ones_are_forgotten_after_they_expired),
