@@ -38,12 +38,25 @@ digest() { # algorithm, encoding, file
         crypto.createHash(algorithm).update(fs.readFileSync(file)).digest(encoding)' "$@"
 }
 
+# The packages whose code goes into the widget: their licences want to go along.
+shipped='socket.io-client engine.io-client engine.io-parser socket.io-parser @socket.io/component-emitter'
+
+licenses() {
+    for package in $shipped; do
+        printf '%s\n\n' "$package"
+        cat "$web/node_modules/$package/LICENSE"
+        printf '\n\n'
+    done
+}
+
 widget() {
     scratch=$stage.widget name=widget/$version
     rm -rf "$scratch"
     mkdir -p "$scratch" "$stage/$name"
+    licenses >"$stage/$name/licenses.txt"
     esbuild "$web/widget/style.css" --outfile="$scratch/style.css"
     esbuild "$web/widget/main.ts" --bundle --loader:.css=text --alias:widget-style="$scratch/style.css" \
+        --banner:js="/*! metachat: Apache-2.0. With $shipped: MIT, /$name/licenses.txt */" \
         --outfile="$scratch/main.js"
     name=$name/$(digest sha256 hex "$scratch/main.js" | cut -c 1-16).js
     esbuild "$web/widget/loader.ts" --bundle --define:WIDGET_PATH="\"/$name\"" \

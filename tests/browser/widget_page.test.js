@@ -191,7 +191,7 @@ test('a page with a strict policy shows it without a violation', async (t) => {
   const chat = await FakeChat.start(t, { scripts: mc.url });
   chat.answer = () => ({ pieces: ['Yes.'], citations });
   const socket = chat.url.replace('http', 'ws');
-  const policy = `default-src 'none'; script-src ${chat.url}; connect-src ${chat.url} ${socket}; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+  const policy = `default-src 'none'; script-src ${chat.url}; connect-src ${chat.url} ${socket}; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types metachat`;
   const isolated = { 'cross-origin-embedder-policy': 'require-corp', 'cross-origin-opener-policy': 'same-origin' };
   const page = await openPage(t);
   await page.addInitScript(() => {
@@ -328,6 +328,8 @@ test('the loader is soon asked for again, the widget never; other sites may load
   assert.ok(path.includes(createHash('sha256').update(bytes).digest('hex').slice(0, 16)), 'its name tells its bytes');
   const old = await fetch(`${mc.url}/api/public/widget/sdk`);
   assert.equal(await old.text(), text, 'the address of old has the same');
+  const licenses = /\/widget\/[\w.-]+\/licenses\.txt/.exec(bytes.toString().slice(0, 300));
+  assert.match(await (await fetch(mc.url + licenses[0])).text(), /Permission is hereby granted/);
   assert.equal((await fetch(`${mc.url}/widget/0.0.1/0123456789abcdef.js`)).status, 404);
 });
 

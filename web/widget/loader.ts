@@ -5,6 +5,16 @@ import type { Api, Forerunner } from "./api";
 declare const WIDGET_PATH: string;
 declare const WIDGET_INTEGRITY: string;
 
+interface Policy {
+  createScriptURL(url: string): string;
+}
+
+interface TrustedTypes {
+  createPolicy(name: string, rules: Policy): Policy;
+}
+
+let policy: Policy | undefined;
+
 const names: (keyof Api)[] = ["open", "close", "toggle", "ask", "reset", "setLanguage"];
 
 /* Remembers what the page asks for until the widget is there. */
@@ -19,6 +29,13 @@ function forerunner(): Forerunner {
   return { ...Object.fromEntries(names.map(remember)), on, calls } as Forerunner;
 }
 
+/* Pages that ask for trusted types get one: "trusted-types metachat" in their policy. */
+function trusted(source: string): string {
+  const { trustedTypes } = window as unknown as { trustedTypes?: TrustedTypes };
+  policy ??= trustedTypes?.createPolicy("metachat", { createScriptURL: (url) => url });
+  return policy ? policy.createScriptURL(source) : source;
+}
+
 function insert(own: HTMLScriptElement, source: string, integrity: string): HTMLScriptElement {
   const script = document.createElement("script");
   Object.assign(script.dataset, own.dataset);
@@ -26,7 +43,7 @@ function insert(own: HTMLScriptElement, source: string, integrity: string): HTML
   script.crossOrigin = "anonymous";
   script.nonce = own.nonce ?? "";
   script.async = true;
-  script.src = source;
+  script.src = trusted(source);
   document.head.append(script);
   return script;
 }
