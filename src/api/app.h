@@ -73,9 +73,6 @@ enum err auth_principal(struct cx *cx, struct str credential, struct principal *
 /* The ring that tokens are signed and checked with; it outlives the server. At start. */
 void auth_use_keyring(const struct keyring *keys);
 
-/* The token of a new visitor who came by no widget key, in the arena: of the demo page. */
-struct str auth_visitor_token(struct cx *cx, struct tenant_id tenant);
-
 /* The visitor who is asking; texts are the principal's. */
 struct visitor auth_visitor(const struct principal *who);
 

@@ -14,12 +14,6 @@ void auth_use_keyring(const struct keyring *keys)
     ring = keys;
 }
 
-struct str auth_visitor_token(struct cx *cx, struct tenant_id tenant)
-{
-    struct visitor v = {.tenant = tenant, .id = uuid_new()};
-    return visitor_token(cx, ring, &v);
-}
-
 struct str auth_act_token(struct cx *cx, struct tenant_id tenant, struct str reason)
 {
     const struct jwt_claims claims = {

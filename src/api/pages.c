@@ -2,6 +2,7 @@
  * `metachat demo` runs. */
 #include "api/app.h"
 #include "base/embed.h"
+#include "domain/account/widget.h"
 #include "http/static.h"
 
 extern const struct embed_file web_files[];
@@ -68,7 +69,7 @@ static enum err widget_loader_get(struct req *r)
 }
 
 /* Its name tells its bytes: whoever has it never asks again. */
-static enum err widget_get(struct req *r)
+static enum err widget_script_get(struct req *r)
 {
     struct asset asset = look_for(str_fmt(r->cx.arena, "widget/" STR_FMT "/" STR_FMT,
                                           STR_ARG(r->hit.params[0]), STR_ARG(r->hit.params[1])));
@@ -88,23 +89,35 @@ static enum err need_demo(struct req *r)
                : ERR_OK;
 }
 
-/* Each load is a visitor of its own, whose conversation begins with the first question; so no two
- * loads are the same page. */
+static enum err demo_key(struct req *r, struct str *ret)
+{
+    struct widget_key k;
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    cx_for_tenant(&r->cx, app_of(r)->demo);
+    TRY(db_begin_read(&r->cx, &tx));
+    TRY(widget_key_get(tx, &k));
+    TRY(db_commit(tx));
+    *ret = k.key;
+    return ERR_OK;
+}
+
+/* With the widget key of today: it may have been changed since the start. */
 static enum err demo_get(struct req *r)
 {
     TRY(need_demo(r));
     const struct asset asset = find("demo/index.html");
     const struct str html = asset.variants[0].bytes;
-    const struct str mark = STR("{{token}}");
+    const struct str mark = STR("{{key}}");
     const ptrdiff_t at = str_find(html, mark, 0);
     must(at >= 0);
-    const struct str token = auth_visitor_token(&r->cx, app_of(r)->demo);
+    struct str key = {};
+    TRY(demo_key(r, &key));
     const struct str before = str_sub(html, 0, (size_t)at);
     const struct str after = str_sub(html, (size_t)at + mark.n, html.n);
     static_page_headers(r);
     return req_reply_raw(r, 200, asset.type,
                          str_fmt(r->cx.arena, STR_FMT STR_FMT STR_FMT, STR_ARG(before),
-                                 STR_ARG(token), STR_ARG(after)));
+                                 STR_ARG(key), STR_ARG(after)));
 }
 
 static enum err demo_script_get(struct req *r)
@@ -136,13 +149,14 @@ const struct route page_routes[] = {
     PAGE("/docs", docs_get, "This reference, for people"),
     PAGE("/docs/main.js", docs_script_get, "Script of the reference"),
     PAGE("/docs/style.css", docs_style_get, "Style of the reference"),
-    PAGE("/demo", demo_get, "A page to ask the demo tenant on"),
+    {METHOD_GET, "/demo", .who = WHO_PUBLIC, .rate = RATE_PUBLIC, .lane = LANE_API, .raw = true,
+     .handler = demo_get, .summary = "A page of the demo shop, with its widget"},
     PAGE("/demo/main.js", demo_script_get, "Script of the demo page"),
     PAGE("/demo/style.css", demo_style_get, "Style of the demo page"),
     PAGE("/widget.js", widget_loader_get, "Loads the widget: what a page's script tag names"),
     PAGE("/api/v1/public/widget/sdk", widget_loader_get, "Its address of old: the same script"),
     {METHOD_GET, "/widget/:version/:file", .who = WHO_PUBLIC, .rate = RATE_PUBLIC,
-     .lane = LANE_LOOP, .raw = true, .params_text = true, .handler = widget_get,
+     .lane = LANE_LOOP, .raw = true, .params_text = true, .handler = widget_script_get,
      .summary = "The widget itself, kept for ever"},
     ROUTE_END,
 };

@@ -151,8 +151,9 @@ static enum err find_or_make_key(struct cx *cx, struct tenant_id tenant, struct 
 
 /* --- the widget --- */
 
-/* Where pages may show it: here, and on this machine, where people try it on pages of their own. */
-static enum err allow_origins(struct db_tx *tx, struct str url)
+/* How it looks, and where pages may show it: here, and on this machine, where people try it on
+ * pages of their own. What was changed since stays. */
+static enum err set_widget(struct db_tx *tx, struct str url)
 {
     struct cx *cx = db_tx_cx(tx);
     const struct str local = STR("http://localhost:* http://127.0.0.1:*");
@@ -161,6 +162,9 @@ static enum err allow_origins(struct db_tx *tx, struct str url)
     const bool fresh = !w.updated_us;
     if (fresh) {
         w.origins = local;
+        w.title = STR("Kettle Lane");
+        w.greeting = STR("Hello! Ask me anything about the shop.");
+        w.color = STR("#0b5d57");
     }
     const bool adds = origin_ok(url) && !origin_allowed(w.origins, url);
     if (adds) {
@@ -176,7 +180,7 @@ static enum err prepare_widget(struct cx *cx, struct str url, struct str *ret_ke
     struct widget_key k;
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_write(cx, &tx));
-    TRY(allow_origins(tx, url));
+    TRY(set_widget(tx, url));
     TRY(widget_key_get(tx, &k));
     TRY(db_commit(tx));
     *ret_key = k.key;

@@ -6,6 +6,7 @@ import { FakeOpenAI, promptOf } from '../lib/fake_openai.js';
 import { Metachat } from '../lib/metachat.js';
 import { fileScope } from '../lib/scratch.js';
 import { waitFor } from '../lib/wait.js';
+import { demoToken } from '../lib/visitor.js';
 
 const scope = fileScope();
 let mc, model, shop, plain;
@@ -290,7 +291,7 @@ test('a text in a document gives no orders', async () => {
 // shows: AUTH-6
 test('a visitor is confined to the conversation of its token', async (t) => {
   const demo = await Metachat.start(t, { args: ['demo'] });
-  const tokenOf = async () => /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await demo.api().get('//demo')).text)[0];
+  const tokenOf = () => demoToken(demo);
   const [one, two] = [demo.api(await tokenOf()), demo.api(await tokenOf())];
   const mine = await one.chat('When does the shop open on Saturday?', { clientMessageId: 'v1' });
   assert.match(mine.reply, /9:00/);
@@ -310,8 +311,8 @@ test('a visitor is confined to the conversation of its token', async (t) => {
 // shows: RATE-2
 test('visitors of the demo page are limited for each address', async (t) => {
   const demo = await Metachat.start(t, { args: ['demo'], env: { METACHAT_RATE_VISITOR_CHAT_PER_MIN: '3', METACHAT_RATE_ADDRESS_FACTOR: '1' } });
-  const token = /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await demo.api().get('//demo')).text)[0];
-  const other = /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await demo.api().get('//demo')).text)[0];
+  const token = await demoToken(demo);
+  const other = await demoToken(demo);
   const statuses = [];
   for (const key of [token, other, token, other, token]) statuses.push((await demo.api(key).post('/chat', { message: 'Hello' })).status);
   assert.deepEqual(statuses, [200, 200, 200, 429, 429]);
@@ -319,7 +320,7 @@ test('visitors of the demo page are limited for each address', async (t) => {
 
 test('an Idempotency-Key of one visitor is nothing to another', async (t) => {
   const demo = await Metachat.start(t, { args: ['demo'] });
-  const tokenOf = async () => /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await demo.api().get('//demo')).text)[0];
+  const tokenOf = () => demoToken(demo);
   const options = { headers: { 'Idempotency-Key': 'the-same' } };
   const answers = [];
   for (const api of [demo.api(await tokenOf()), demo.api(await tokenOf())]) {

@@ -9,6 +9,7 @@ import { before, test } from 'node:test';
 import { binary, Metachat, ownEnvironment } from '../lib/metachat.js';
 import { fileScope, scratchFolder } from '../lib/scratch.js';
 import { CLOSE, closing, frame, PING, TEXT } from '../lib/websocket.js';
+import { demoToken } from '../lib/visitor.js';
 
 const scope = fileScope();
 let folder, list;
@@ -331,7 +332,7 @@ test('a key is shown by its prefix only; a token is verified with the keys of a 
   assert.deepEqual([exit, result], [0, { prefix: key.slice(0, 16), signs: 44 }]);
   const changed = key.slice(0, -1) + (key.endsWith('a') ? 'b' : 'a');
   assert.equal((await answerOf('api-key', [changed])).accepted, false);
-  const token = /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec((await mc.api().get('//demo')).text)[0];
+  const token = await demoToken(mc);
   const verified = await answerOf('jwt', [token, ['--data', mc.data]]);
   assert.deepEqual([verified.accepted, verified.result.verified, verified.result.payload.iss], [true, true, 'metachat']);
   const [header, payload] = token.split('.');

@@ -25,3 +25,9 @@ export async function visit(mc, key, { origin = page, token } = {}) {
 export async function visitorOf(mc, shop) {
   return visit(mc, (await openWidget(shop)).key);
 }
+
+/** The token of a new visitor of the demo page, by the key that the page carries. */
+export async function demoToken(mc) {
+  const [key] = /wk_\w+/.exec((await mc.api().get('//demo')).text);
+  return (await visit(mc, key, { origin: mc.url })).token;
+}
