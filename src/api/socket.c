@@ -228,6 +228,7 @@ static enum err let_in(struct sockets *all, struct cx *cx, struct sio_socket *si
         return e;
     }
     const int64_t since = h.has_since ? h.since : at.newest;
+    metric_add(METRIC_SOCKETS, NULL, 1);
     sio_set_user(sio, s);
     socket_watch_add(s);
     tell_stand(cx, s, &at, since);
@@ -268,6 +269,7 @@ static void on_disconnect(void *arg, struct sio_socket *sio, const char *reason)
 {
     struct socket *s = sio_user(sio);
     (void)arg;
+    metric_add(METRIC_SOCKETS, NULL, -1);
     metric_add(METRIC_SOCKETS_ENDED, reason, 1);
     socket_watch_remove(s);
     hub_unfollow(&s->follower);
