@@ -13,6 +13,7 @@ static const struct probe_row *const groups[] = {
     probe_data_rows,
     probe_text_rows,
     probe_net_rows,
+    probe_realtime_rows,
 };
 
 struct str probe_option(const struct probe *p, enum probe_option o)

@@ -46,6 +46,7 @@ extern const struct probe_row probe_http_rows[];
 extern const struct probe_row probe_data_rows[];
 extern const struct probe_row probe_text_rows[];
 extern const struct probe_row probe_net_rows[];
+extern const struct probe_row probe_realtime_rows[];
 
 /* The text of an option, empty when it was not given. */
 struct str probe_option(const struct probe *p, enum probe_option o);

@@ -260,6 +260,31 @@ const table = {
       [[frame(TEXT, 'abc').subarray(0, 8)], 'REQUEST_TIMEOUT', 408],
     ],
   },
+  'eio-payload': {
+    good: [
+      [['4hello\x1e3\x1ebAQID'], { count: 3 }, (r) => assert.deepEqual(r.packets, [{ type: 'message', size: 5, data: 'hello' }, { type: 'pong', size: 0, data: '' }, { type: 'bytes', size: 3 }])],
+      [['2probe\n'], { count: 1 }, (r) => assert.deepEqual(r.packets[0], { type: 'ping', size: 5, data: 'probe' })],
+    ],
+    bad: [
+      [['4a\x1e9'], 'VALIDATION_ERROR', 400, (r) => assert.equal(r.count, 1)],
+      [['bAQI'.slice(0, 3)], 'VALIDATION_ERROR', 400],
+      [[''], 'VALIDATION_ERROR', 400],
+      [[`4${'a'.repeat(1_000_000)}`], 'PAYLOAD_TOO_LARGE', 413],
+    ],
+  },
+  'sio-packet': {
+    good: [
+      [['2/x,12["a",{"b":1}]\n'], { type: 'event', namespace: '/x', attachments: 0, ack: 12 }, (r) => assert.deepEqual(r.json, ['a', { b: 1 }])],
+      [['0'], { type: 'connect', namespace: '/' }, (r) => assert.equal(r.json, undefined)],
+      [['51-["a",{"_placeholder":true,"num":0}]'], { type: 'binaryEvent', attachments: 1 }],
+    ],
+    bad: [
+      [['4{"message":"x"}'], 'VALIDATION_ERROR', 400],
+      [['2["connect"]'], 'VALIDATION_ERROR', 400, (r) => assert.equal(r.type, 'event')],
+      [['2["a"'], 'MALFORMED_JSON', 400],
+      [['51-["a",{"_placeholder":true,"num":1}]'], 'VALIDATION_ERROR', 400],
+    ],
+  },
 };
 
 // shows: CONF-13
@@ -314,7 +339,7 @@ test('bytes that mean nothing are accepted or refused by every row, and never mo
 
 test('the seeds of the fuzz targets are accepted or refused', async () => {
   const corpus = new URL('../fuzz/corpus/', import.meta.url);
-  const rows = { http_head: 'http-head', http_server_bytes: 'http-request', json: 'json', jwt: 'jwt', apikey: 'api-key', guard_url: 'url', sse: 'sse', extract_html: 'html', extract_markdown: 'markdown', chunk: 'chunks', query: 'query', llm_frame: 'llm-frame', markers: 'markers', conf_file: 'conf', ws_frame: 'ws-frames' };
+  const rows = { http_head: 'http-head', http_server_bytes: 'http-request', json: 'json', jwt: 'jwt', apikey: 'api-key', guard_url: 'url', sse: 'sse', eio_payload: 'eio-payload', sio_packet: 'sio-packet', extract_html: 'html', extract_markdown: 'markdown', chunk: 'chunks', query: 'query', llm_frame: 'llm-frame', markers: 'markers', conf_file: 'conf', ws_frame: 'ws-frames' };
   for (const [target, name] of Object.entries(rows)) {
     const seeds = (await readdir(new URL(target, corpus))).slice(0, 20);
     assert.ok(seeds.length > 0, target);
