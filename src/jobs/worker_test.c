@@ -377,6 +377,7 @@ static void what_is_given_back_is_taken_at_once(void **state)
     (void)state;
     struct job *jobs;
     size_t n;
+    conf.job_lease_ms = HOUR_US / MS_US;
     (void)add("turn", "{}", 1);
     SCOPED(cx_end) struct cx cx = room_platform();
     want(&cx, ERR_OK, job_claim(&cx, STR("somebody"), 1, &jobs, &n));

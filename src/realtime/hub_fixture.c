@@ -21,7 +21,7 @@ struct packet {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that follows */
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t changed;
 static int log_of[LOG_MAX + 1]; /* by number: the conversation */
 static int64_t newest;
 static int64_t oldest;
@@ -32,6 +32,7 @@ static int encoded;
 static int packets; /* that live */
 
 struct hub *fixture_hub;
+void (*fixture_before)(int64_t seq);
 
 struct tenant_id fixture_tenant(void)
 {
@@ -257,6 +258,9 @@ static void send_to(void *arg, void *const *targets, size_t n, void *packet)
 {
     const struct packet *p = packet;
     (void)arg;
+    if (fixture_before) {
+        fixture_before(p->seq);
+    }
     enter();
     for (size_t i = 0; i < n; i++) {
         struct heard h = {.seq = p->seq, .json = mem_dup(p->json, strlen(p->json))};
@@ -298,15 +302,22 @@ struct hub_form form_ending = FORM("ending", true);
 
 /* --- life --- */
 
-int fixture_start(void **state)
+struct hub *fixture_new_hub(void)
 {
     static const struct hub_source source = {NULL, load, range, count};
+    return hub_new(NULL, NULL, &source);
+}
+
+int fixture_start(void **state)
+{
     (void)state;
+    hub_cond_init(&changed);
     newest = unfit = 0;
     oldest = 1;
     shut = false;
     loads = encoded = 0;
-    fixture_hub = hub_new(NULL, NULL, &source);
+    fixture_before = NULL;
+    fixture_hub = fixture_new_hub();
     return 0;
 }
 
@@ -314,6 +325,7 @@ int fixture_stop(void **state)
 {
     (void)state;
     hub_free(&fixture_hub);
+    (void)pthread_cond_destroy(&changed);
     must(packets == 0);
     return 0;
 }
@@ -330,7 +342,9 @@ struct hub_follower *fixture_follow(struct listener *l, const struct hub_form *f
 /* Under the lock. */
 static void wait_change(const char *what)
 {
-    const struct timespec until = {.tv_sec = clock_wall_us() / SECOND_US + WAIT_SECONDS};
+    const int64_t until_us = clock_mono_us() + WAIT_SECONDS * SECOND_US;
+    const struct timespec until = {.tv_sec = until_us / SECOND_US,
+                                   .tv_nsec = until_us % SECOND_US * 1000};
     if (pthread_cond_timedwait(&changed, &lock, &until)) {
         leave();
         fail_msg("waited in vain for %s", what);

@@ -26,6 +26,10 @@ extern struct hub_form form_a, form_b, form_ending;
 
 extern struct hub *fixture_hub;
 
+/* NULL, or called before a packet is written down, with its event's number (0: it was said), on the
+ * thread that sends. */
+extern void (*fixture_before)(int64_t seq);
+
 /* cmocka's; the log is empty, and nothing of it deleted. */
 int fixture_start(void **state);
 int fixture_stop(void **state);

@@ -205,6 +205,7 @@ static void a_conversation_begins_under_way(void **state)
     const int64_t last = fixture_commit(7, true);
     (void)fixture_commit(3, true);
     begin(&tabs[2], &form_a, PLACE, then);
+    fixture_wait_live(); /* up to the head, and yet it has nothing of the conversation */
     hub_move(tabs[0].follower, fixture_id(7));
     hub_move(tabs[0].follower, fixture_id(7));
     hub_move_all(fixture_hub, fixture_room(PLACE), fixture_id(7));
@@ -219,6 +220,39 @@ static void a_conversation_begins_under_way(void **state)
         assert_int_equal(tabs[i].heard.count, 3);
         end(&tabs[i]);
     }
+}
+
+static struct story mover;
+
+static void move_in_between(int64_t seq)
+{
+    if (seq == 2) {
+        hub_move(mover.follower, fixture_id(2));
+    } else if (seq == 4) {
+        hub_move(mover.follower, fixture_id(1));
+    }
+}
+
+/* It leaves a room and comes back while a step of that room is gone: what was sent meanwhile it
+ * gets by a step of its own. */
+static void who_comes_back_misses_nothing(void **state)
+{
+    (void)state;
+    struct story stays;
+    for (int i = 0; i < 6; i++) {
+        (void)fixture_commit(1, true);
+    }
+    fixture_before = move_in_between;
+    fixture_shut(true);
+    begin(&stays, &form_a, 1, 0);
+    begin(&mover, &form_a, 1, 0);
+    fixture_shut(false);
+    fixture_wait_seq(&stays.heard, 6);
+    fixture_wait_seq(&mover.heard, 6);
+    check(&stays, true);
+    check(&mover, true);
+    end(&stays);
+    end(&mover);
 }
 
 static void one_type_is_enough(void **state)
@@ -318,6 +352,9 @@ static void act(struct dice *d, struct story *s)
         fixture_wait_released(&s->heard);
         check(s, false);
         listener_fini(&s->heard);
+    } else if (roll(d, 2)) {
+        const int in = s->rooms[s->room_count - 1];
+        fixture_wait_seq(&s->heard, fixture_commit(in == ALL ? NOWHERE : in, true));
     } else if (s->rooms[0] != ALL && s->room_count < MOVES_MAX) {
         const int to = roll(d, CONVERSATIONS);
         s->rooms[s->room_count++] = to;
@@ -385,6 +422,7 @@ int main(void)
         TEST(the_late_are_told_to_reload_and_go_on),
         TEST(what_cannot_be_encoded_is_to_be_read),
         TEST(a_conversation_begins_under_way),
+        TEST(who_comes_back_misses_nothing),
         TEST(one_type_is_enough),
         TEST(rooms_cost_nothing_to_others),
         TEST(the_end_comes_while_they_follow),
