@@ -184,7 +184,7 @@ test('what the server refuses is marked, and does not hold up what comes behind 
 
 test('who writes too much is told so, and the message goes out by itself', async (t) => {
   const { chat, page } = await visit(t, { answer: answers });
-  chat.next({ ack: { ok: false, code: 'RATE_LIMITED', message: 'slow down', retryAfter: 1 } });
+  chat.next({ ack: { ok: false, code: 'RATE_LIMITED', message: 'slow down', retryable: true, retryAfter: 1 } });
   await say(page, 'quick');
   await page.waitForSelector('.notice:has-text("Many messages")');
   await sees(page, both('quick'));

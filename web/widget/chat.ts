@@ -122,7 +122,8 @@ export class Chat {
   async #send(p: Pending): Promise<Ack> {
     const raw = await this.#line.ask("message", { id: p.id, text: p.text });
     if (raw.ok !== true) {
-      return { ok: false, code: plain(raw.code, 60) || "UNKNOWN", wait: Math.max(0, number(raw.retryAfter)) * 1000 };
+      const wait = Math.max(0, number(raw.retryAfter)) * 1000;
+      return { ok: false, code: plain(raw.code, 60), passes: raw.retryable === true, wait };
     }
     const ids = { messageId: identifier(raw.messageId) ?? "", conversationId: identifier(raw.conversationId) ?? "" };
     this.thread.setConversation(ids.conversationId, "");

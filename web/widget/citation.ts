@@ -13,10 +13,10 @@ function passage(p: Passage): HTMLElement {
 export function showCitation(box: HTMLElement, chat: Chat, turnId: string, citation: Citation, closed: () => void): void {
   const back = el("button", { type: "button", class: "icon", "aria-label": text("back"), title: text("back") }, icon(...icons.back));
   back.addEventListener("click", closed);
-  const heading = el("p", { class: "heading", dir: "auto" });
+  const heading = el("bdi", {});
   const body = el("div", { class: "passage", tabindex: "0", role: "region", "aria-label": text("passage"), "aria-busy": "true" }, el("p", { class: "note" }, text("loading")));
-  const name = el("h2", { dir: "auto" }, citation.documentName);
-  box.replaceChildren(el("div", { class: "bar" }, back, el("span", { class: "number" }, String(citation.n)), el("div", {}, name, heading)), body);
+  const name = el("h2", {}, el("bdi", {}, citation.documentName));
+  box.replaceChildren(el("div", { class: "bar" }, back, el("span", { class: "number" }, String(citation.n)), el("div", {}, name, el("p", { class: "heading" }, heading))), body);
   back.focus();
   chat
     .passage(turnId, citation)

@@ -43,7 +43,7 @@ function sources(m: Message, actions: EntryActions): HTMLElement {
   const box = el("div", { class: "sources", role: "group", "aria-label": text("sources") });
   for (const name of new Set(m.citations.map((c) => c.documentName))) {
     const of = m.citations.filter((c) => c.documentName === name);
-    box.append(el("div", { class: "source" }, el("span", { dir: "auto" }, name), ...of.map((c) => chip(m.turnId ?? "", c, actions))));
+    box.append(el("div", { class: "source" }, el("bdi", {}, name), ...of.map((c) => chip(m.turnId ?? "", c, actions))));
   }
   return box;
 }

@@ -14,13 +14,10 @@ export interface Pending {
   messageId: string | null; // when it was taken
 }
 
-export type Ack = { ok: true; messageId: string; conversationId: string } | { ok: false; code: string; wait: number };
+export type Ack = { ok: true; messageId: string; conversationId: string } | { ok: false; code: string; passes: boolean; wait: number };
 
 const most = 50; // messages kept
 const patience = 4; // tries after which a message is shown as not sent; it is tried on all the same
-
-/* Refusals that pass by themselves. */
-const passing = ["RATE_LIMITED", "OVERLOADED", "UNAVAILABLE", "SERVICE_UNAVAILABLE", "INTERNAL", "CONFLICT", "DEADLINE_EXCEEDED", ""];
 
 export class Outbox {
   #storage: Storage;
@@ -101,13 +98,13 @@ export class Outbox {
     try {
       ack = await this.send(first);
     } catch {
-      ack = { ok: false, code: "", wait: 0 };
+      ack = { ok: false, code: "", passes: true, wait: 0 };
     }
     if (ack.ok) {
       this.#settle(first.id, { state: "taken", messageId: ack.messageId });
       return true;
     }
-    if (!passing.includes(ack.code)) {
+    if (!ack.passes) {
       this.#settle(first.id, { state: "refused" });
       return true;
     }

@@ -47,7 +47,7 @@ export class View {
   readonly #panel = el("section", { class: "panel", role: "dialog", tabindex: "-1" });
   readonly #main = el("div", { class: "main" });
   readonly #citation = el("div", { class: "citation" });
-  readonly #title = el("h1", { id: "title", dir: "auto" });
+  readonly #title = el("h1", { id: "title" });
   readonly #state = el("p", { class: "line", role: "status" });
   readonly #log = el("div", { class: "log", role: "log", "aria-live": "polite", "aria-relevant": "additions", tabindex: "0" });
   readonly #greeting = el("div", { class: "greeting" });
@@ -149,7 +149,7 @@ export class View {
     const { look } = this;
     this.#root.lang = name;
     this.#root.dir = dir;
-    this.#title.textContent = look.title || text("title");
+    this.#title.replaceChildren(el("bdi", {}, look.title || text("title")));
     this.#launcherText.textContent = look.launcher;
     this.#greeting.replaceChildren(
       el("p", { class: "hello", dir: "auto" }, look.greeting || text("greeting")),

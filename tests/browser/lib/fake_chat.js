@@ -3,7 +3,7 @@
  *
  *     const chat = await FakeChat.start(t, { scripts: mc.url });
  *     chat.answer = (text) => ({ pieces: ['Yes', ', we do.'], citations: [...] });     null: silence
- *     chat.next({ drop: true }, { ack: { ok: false, code: 'RATE_LIMITED', retryAfter: 1 } });
+ *     chat.next({ drop: true }, { ack: { ok: false, code: 'RATE_LIMITED', retryable: true, retryAfter: 1 } });
  *     chat.received                         every message that came, also twice
  *     chat.stored                           every message once
  *     await chat.stop(); await chat.listen();      gone, and back on the same port */
