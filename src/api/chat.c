@@ -51,18 +51,6 @@ static const struct field chat_fields[] = {
     FIELD_END,
 };
 
-static bool may_vouch(const struct req *r)
-{
-    struct str rest = r->who.scopes;
-    struct str word;
-    while (str_split(&rest, ' ', &word)) {
-        if (str_is(word, "*") || str_is(word, "contacts:verify")) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool wants_no_answer(const struct req *r)
 {
     return !r->wants_stream &&
@@ -80,7 +68,7 @@ static struct inbound of_program(struct req *r, const struct chat_in *in)
                     .email = c->email,
                     .phone = c->phone,
                     .language = c->language,
-                    .verified = may_vouch(r)},
+                    .verified = principal_holds(&r->who, "contacts:verify")},
         .type = STR("text"),
         .content = in->message,
         .key_source = STR("client"),
@@ -175,6 +163,17 @@ static enum err receive(struct req *r, const struct chat_in *in, struct received
     TRY(idempotency_store(tx, &idem, ret->message.id.v));
     TRY(event_flush(tx, NULL));
     return db_commit(tx);
+}
+
+/* The first message made the conversation: the visitor's open pages follow it from now on. */
+static void move_followers(struct req *r, const struct chat_in *in, const struct received *rc)
+{
+    if (is_visitor(r) && uuid_is_nil(in->conversationId)) {
+        const struct visitor v = auth_visitor(&r->who);
+        const struct uuid until_now = visitor_placeholder(&v, in->conversation);
+        hub_move_all(app_of(r)->hub, (struct hub_room){r->cx.tenant, until_now},
+                     rc->conversation.id.v);
+    }
 }
 
 /* Looks for the turn that covers the message; *ret_seq is a number from before the look. */
@@ -307,6 +306,7 @@ static enum err chat_post(struct req *r)
     TRY(check(r, in));
     const bool no_answer = wants_no_answer(r);
     TRY(receive(r, in, &rc));
+    move_followers(r, in, &rc);
     if (r->wants_stream) {
         TRY(req_sse_open(r));
     }

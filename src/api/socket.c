@@ -11,8 +11,6 @@
 #include "domain/ledger/event.h"
 #include "http/rate.h"
 
-enum { NAME_MAX_SIGNS = VISITOR_NAME_SIGNS };
-
 struct handshake {
     struct str token, conversation;
     int64_t since, protocol;
@@ -21,7 +19,7 @@ struct handshake {
 
 static const struct field handshake_fields[] = {
     FIELD_STR(struct handshake, token, .required = true, .min = 1, .max = 4096),
-    FIELD_STR(struct handshake, conversation, .min = 1, .max = NAME_MAX_SIGNS),
+    FIELD_STR(struct handshake, conversation, .min = 1, .max = VISITOR_NAME_SIGNS),
     FIELD_INT(struct handshake, since, .min = 0, .max = 9007199254740991.0,
               FIELD_HAS(struct handshake, has_since)),
     FIELD_INT(struct handshake, protocol, FIELD_HAS(struct handshake, has_protocol)),
@@ -146,20 +144,9 @@ static struct socket *make(struct sockets *all, struct sio_socket *sio, const st
                                   .key = t->key,
                                   .origin = s->ticket.origin,
                                   .expires_us = t->ends_us};
-    s->who = (struct principal){.kind = socket_is_visitor(s) ? PRINCIPAL_VISITOR : PRINCIPAL_KEY,
-                                .tenant = t->tenant,
-                                .id = t->id};
+    s->who = auth_ticket_principal(&s->ticket);
     s->address = stands_for(rate_address_key(a, sio_peer(sio)));
     return s;
-}
-
-/* What a visitor's conversation is followed by until it is there. */
-static struct uuid placeholder(const struct socket *s)
-{
-    SCOPED(arena_free) struct arena *a = arena_new();
-    const struct str name = s->name.n ? s->name : STR(VISITOR_DEFAULT_NAME);
-    return stands_for(
-        str_fmt(a, STR_FMT ":" STR_FMT, STR_ARG(uuid_text(a, s->visitor.id)), STR_ARG(name)));
 }
 
 /* Where the client stands, in one view of the database. */
@@ -185,7 +172,9 @@ static void follow(struct socket *s, const struct stand *at, int64_t since)
 {
     const bool visitor = socket_is_visitor(s);
     s->has_conversation = at->found;
-    s->room = at->found ? at->conversation.id.v : visitor ? placeholder(s) : (struct uuid){};
+    s->room = at->found ? at->conversation.id.v
+              : visitor ? visitor_placeholder(&s->visitor, s->name)
+                        : (struct uuid){};
     const struct hub_follow how = {
         .room = {s->ticket.tenant, s->room},
         .since = since,
@@ -206,11 +195,27 @@ static void tell_stand(struct cx *cx, const struct socket *s, const struct stand
     }
 }
 
+static void drop(struct socket *s)
+{
+    hub_unfollow(&s->follower);
+    give_places(s);
+    mem_free(s);
+}
+
+static enum err begin(struct cx *cx, struct socket *s, const struct handshake *h)
+{
+    struct stand at = {};
+    TRY(look(cx, s, &at));
+    const int64_t since = h->has_since ? h->since : at.newest;
+    tell_stand(cx, s, &at, since);
+    follow(s, &at, since);
+    return socket_is_visitor(s) ? socket_find_conversation(s, cx) : ERR_OK;
+}
+
 static enum err let_in(struct sockets *all, struct cx *cx, struct sio_socket *sio, struct str auth)
 {
     struct handshake h = {};
     struct ticket ticket;
-    struct stand at = {};
     TRY(read_handshake(cx, auth, &h));
     TRY(ticket_use(cx, all->keys, h.token, &ticket));
     TRY(check_origin(cx, &ticket, sio_origin(sio)));
@@ -221,18 +226,14 @@ static enum err let_in(struct sockets *all, struct cx *cx, struct sio_socket *si
         mem_free(s);
         return e;
     }
-    e = look(cx, s, &at);
+    e = begin(cx, s, &h);
     if (e) {
-        give_places(s);
-        mem_free(s);
+        drop(s);
         return e;
     }
-    const int64_t since = h.has_since ? h.since : at.newest;
     metric_add(METRIC_SOCKETS, NULL, 1);
     sio_set_user(sio, s);
     socket_watch_add(s);
-    tell_stand(cx, s, &at, since);
-    follow(s, &at, since);
     return ERR_OK;
 }
 
@@ -272,9 +273,7 @@ static void on_disconnect(void *arg, struct sio_socket *sio, const char *reason)
     metric_add(METRIC_SOCKETS, NULL, -1);
     metric_add(METRIC_SOCKETS_ENDED, reason, 1);
     socket_watch_remove(s);
-    hub_unfollow(&s->follower);
-    give_places(s);
-    mem_free(s);
+    drop(s);
 }
 
 /* --- the address --- */

@@ -10,15 +10,16 @@
 #include "domain/conversation/visitor_thread.h"
 #include "domain/ledger/event.h"
 
-enum { ANSWER_BYTES = 16 * 1024 };
+enum { ANSWER_BYTES = 16 * 1024, ATTEMPTS = 3 };
 
 /* One event on its way. */
 struct deed {
     struct socket *socket;
     struct cx cx;
-    const void *in;        /* decoded */
-    struct buf *out;       /* members of the acknowledgement, behind "ok" */
-    int64_t retry_after_s; /* > 0: known */
+    const void *in;           /* decoded */
+    struct buf *out;          /* members of the acknowledgement, behind "ok" */
+    int64_t retry_after_s;    /* > 0: known */
+    struct received received; /* a message */
 };
 
 /* --- words --- */
@@ -102,14 +103,44 @@ static enum err no_conversation(struct cx *cx)
     return cx_fail(cx, CODE_CONVERSATION_NOT_FOUND, "there is no such conversation");
 }
 
+/* All of this visitor's tabs follow it from now on. */
+static void enter(struct socket *s, struct uuid conversation)
+{
+    if (!s->has_conversation) {
+        hub_move_all(sockets_app(s->all)->hub, room_of(s, s->room), conversation);
+        hub_move(s->follower, conversation);
+        s->room = conversation;
+        s->has_conversation = true;
+    }
+}
+
+enum err socket_find_conversation(struct socket *s, struct cx *cx)
+{
+    struct conversation c;
+    bool found = false;
+    if (s->has_conversation) {
+        return ERR_OK;
+    }
+    SCOPED(db_tx_close) struct db_tx *tx = NULL;
+    TRY(db_begin_read(cx, &tx));
+    TRY(visitor_conversation(tx, &s->visitor, s->name, &c, &found));
+    TRY(db_commit(tx));
+    if (found) {
+        enter(s, c.id.v);
+    }
+    return ERR_OK;
+}
+
 /* A visitor's own, or the one that an agent names. */
 static enum err find_room(struct deed *d, struct uuid named, struct uuid *ret)
 {
-    const struct socket *s = d->socket;
+    struct socket *s = d->socket;
     struct conversation c;
     if (socket_is_visitor(s)) {
+        TRY(socket_find_conversation(s, &d->cx));
         *ret = s->room;
-        return s->has_conversation || uuid_is_nil(named) ? ERR_OK : no_conversation(&d->cx);
+        const bool own = s->has_conversation && uuid_eq(named, s->room);
+        return own || uuid_is_nil(named) ? ERR_OK : no_conversation(&d->cx);
     }
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_read(&d->cx, &tx));
@@ -117,6 +148,16 @@ static enum err find_room(struct deed *d, struct uuid named, struct uuid *ret)
     TRY(db_commit(tx));
     *ret = named;
     return ERR_OK;
+}
+
+/* Runs what may lose its batch: as a request's handler, at most three times. */
+static enum err tried(struct deed *d, enum err (*once)(struct deed *d))
+{
+    enum err e = once(d);
+    for (int i = 1; e == ERR_RERUN && i < ATTEMPTS; i++) {
+        e = once(d);
+    }
+    return e;
 }
 
 /* --- message --- */
@@ -131,37 +172,23 @@ static const struct field message_in_fields[] = {
     FIELD_END,
 };
 
-static enum err receive(struct deed *d, const struct message_in *in, struct received *ret)
+static enum err receive(struct deed *d)
 {
+    const struct message_in *in = d->in;
     const struct socket *s = d->socket;
     struct inbound ib = visitor_inbound(d->cx.arena, &s->visitor, s->name, in->text, in->id);
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     ib.claim_for = sockets_app(s->all)->owner;
     TRY(db_begin_write(&d->cx, &tx));
-    TRY(inbox_receive(tx, &ib, ret));
+    TRY(inbox_receive(tx, &ib, &d->received));
     return event_commit(tx);
 }
 
-/* The batch was lost: as a request's handler, at most three times. */
-static enum err receive_again(struct deed *d, const struct message_in *in, struct received *ret)
+/* A message that was sent before under this id may stand in another conversation of the visitor. */
+static bool is_here(const struct socket *s, const struct conversation *c)
 {
-    enum err e = receive(d, in, ret);
-    for (int i = 1; e == ERR_RERUN && i < 3; i++) {
-        *ret = (struct received){};
-        e = receive(d, in, ret);
-    }
-    return e;
-}
-
-/* The first message made it: all of this visitor's tabs follow it from now on. */
-static void enter(struct socket *s, struct uuid conversation)
-{
-    if (!s->has_conversation) {
-        hub_move_all(sockets_app(s->all)->hub, room_of(s, s->room), conversation);
-        hub_move(s->follower, conversation);
-        s->room = conversation;
-        s->has_conversation = true;
-    }
+    const struct str name = s->name.n ? s->name : STR(VISITOR_DEFAULT_NAME);
+    return str_eq(visitor_conversation_name(c), name);
 }
 
 static enum err message(struct deed *d)
@@ -169,16 +196,19 @@ static enum err message(struct deed *d)
     const struct message_in *in = d->in;
     struct socket *s = d->socket;
     struct app *app = sockets_app(s->all);
-    struct received rc = {};
+    const struct received *rc = &d->received;
     TRY(chat_check_text(&d->cx, "text", in->text));
     TRY(spend(d, RATE_CHAT));
+    TRY(socket_find_conversation(s, &d->cx));
     TRY(s->has_conversation ? ERR_OK : spend(d, RATE_OPEN));
-    TRY(receive_again(d, in, &rc));
-    enter(s, rc.conversation.id.v);
-    jw_member_id(d->out, "messageId", rc.message.id.v);
-    jw_member_id(d->out, "conversationId", rc.conversation.id.v);
-    if (rc.claimed) {
-        app->start_turn(app, &rc.job);
+    TRY(tried(d, receive));
+    if (is_here(s, &rc->conversation)) {
+        enter(s, rc->conversation.id.v);
+    }
+    jw_member_id(d->out, "messageId", rc->message.id.v);
+    jw_member_id(d->out, "conversationId", rc->conversation.id.v);
+    if (rc->claimed) {
+        app->start_turn(app, &rc->job);
     }
     return ERR_OK;
 }
@@ -279,33 +309,50 @@ static const struct field read_fields[] = {
 static enum err mark_read(struct deed *d)
 {
     const struct read_in *in = d->in;
-    const struct socket *s = d->socket;
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
-    if (!s->has_conversation) {
-        return no_conversation(&d->cx);
-    }
     TRY(db_begin_write(&d->cx, &tx));
-    TRY(message_mark_read(tx, (struct conversation_id){s->room},
+    TRY(message_mark_read(tx, (struct conversation_id){d->socket->room},
                           (struct message_id){in->messageId}));
     return event_commit(tx);
+}
+
+static enum err read_message(struct deed *d)
+{
+    struct socket *s = d->socket;
+    TRY(socket_find_conversation(s, &d->cx));
+    return s->has_conversation ? tried(d, mark_read) : no_conversation(&d->cx);
 }
 
 /* --- the table --- */
 
 static const struct {
     const char *name;
-    bool of_visitors, of_agents;
+    bool of_visitors;
+    const char *scope; /* that a key must hold; NULL: not for agents */
     const struct field *fields;
     size_t size;
     enum err (*run)(struct deed *d);
 } deeds[] = {
-    {"message", true, false, message_in_fields, sizeof(struct message_in), message},
-    {"typing", true, true, typing_fields, sizeof(struct typing_in), typing},
-    {"stop", true, true, stop_fields, sizeof(struct stop_in), stop},
-    {"read", true, false, read_fields, sizeof(struct read_in), mark_read},
-    {"join", false, true, conversation_in_fields, sizeof(struct conversation_in), join},
-    {"leave", false, true, conversation_in_fields, sizeof(struct conversation_in), leave},
+    {"message", true, NULL, message_in_fields, sizeof(struct message_in), message},
+    {"typing", true, "conversations:write", typing_fields, sizeof(struct typing_in), typing},
+    {"stop", true, "conversations:write", stop_fields, sizeof(struct stop_in), stop},
+    {"read", true, NULL, read_fields, sizeof(struct read_in), read_message},
+    {"join", false, "events:read", conversation_in_fields, sizeof(struct conversation_in), join},
+    {"leave", false, "events:read", conversation_in_fields, sizeof(struct conversation_in), leave},
 };
+
+static enum err check_may(struct deed *d, size_t i)
+{
+    const struct socket *s = d->socket;
+    const char *scope = deeds[i].scope;
+    if (socket_is_visitor(s) ? !deeds[i].of_visitors : !scope) {
+        return cx_fail(&d->cx, CODE_FORBIDDEN, "this socket may not send %s", deeds[i].name);
+    }
+    if (s->who.kind == PRINCIPAL_KEY && !principal_holds(&s->who, scope)) {
+        return cx_fail(&d->cx, CODE_FORBIDDEN, "this takes a key with the scope %s", scope);
+    }
+    return ERR_OK;
+}
 
 static enum err decode(struct deed *d, const struct sio_event *e, const struct field *fields,
                        size_t size)
@@ -324,15 +371,10 @@ static enum err decode(struct deed *d, const struct sio_event *e, const struct f
 
 static enum err run(struct deed *d, const struct sio_event *e)
 {
-    const struct socket *s = d->socket;
     TRY(spend(d, RATE_WRITE));
     for (size_t i = 0; i < COUNT(deeds); i++) {
         if (str_is(e->name, deeds[i].name)) {
-            const bool may = socket_is_visitor(s) ? deeds[i].of_visitors : deeds[i].of_agents;
-            if (!may) {
-                return cx_fail(&d->cx, CODE_FORBIDDEN, "this socket may not send %s",
-                               deeds[i].name);
-            }
+            TRY(check_may(d, i));
             TRY(decode(d, e, deeds[i].fields, deeds[i].size));
             return deeds[i].run(d);
         }

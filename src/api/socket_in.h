@@ -45,6 +45,10 @@ void socket_watch_remove(struct socket *s);
 
 /* --- socket_event.c --- */
 
+/* Of a visitor: whether its conversation is there by now (the first message may have come from
+ * another tab, or by a request); follows it then. */
+enum err socket_find_conversation(struct socket *s, struct cx *cx);
+
 /* The words of a failure that its client may read. */
 struct str socket_words(const struct cx *cx, enum code code);
 

@@ -68,11 +68,12 @@ static void be_operator(struct exchange *x)
     }
 }
 
-static bool holds_scope(struct str scopes, const char *wanted)
+bool principal_holds(const struct principal *who, const char *scope)
 {
+    struct str rest = who->scopes;
     struct str word;
-    while (str_split(&scopes, ' ', &word)) {
-        if (str_is(word, "*") || str_is(word, wanted)) {
+    while (str_split(&rest, ' ', &word)) {
+        if (str_is(word, "*") || str_is(word, scope)) {
             return true;
         }
     }
@@ -86,7 +87,7 @@ static enum err check_role(struct cx *cx, const struct route *row, const struct 
     if (of_platform != (who->role == WHO_PLATFORM) || who->role < row->who) {
         return cx_fail(cx, CODE_FORBIDDEN, "this takes the role %s", who_name(row->who));
     }
-    if (who->kind == PRINCIPAL_KEY && !holds_scope(who->scopes, row->scope)) {
+    if (who->kind == PRINCIPAL_KEY && !principal_holds(who, row->scope)) {
         return cx_fail(cx, CODE_FORBIDDEN, "this takes a key with the scope %s", row->scope);
     }
     return row->visitors_only && who->kind != PRINCIPAL_VISITOR

@@ -28,6 +28,9 @@ struct principal {
     int64_t expires_us;     /* of the credential; 0: never */
 };
 
+/* Whether a key holds the scope; nobody else has any. */
+bool principal_holds(const struct principal *who, const char *scope);
+
 /* One part of multipart/form-data. */
 struct part {
     struct str name;

@@ -34,6 +34,9 @@ extern void (*fixture_before)(int64_t seq);
 int fixture_start(void **state);
 int fixture_stop(void **state);
 
+/* Another one over the same log; the caller frees it. */
+struct hub *fixture_new_hub(void);
+
 struct tenant_id fixture_tenant(void);
 /* conversation: a small number, NOWHERE or ALL. */
 struct uuid fixture_id(int conversation);

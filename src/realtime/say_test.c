@@ -210,11 +210,12 @@ static void carry(void *arg, const struct hub_said *said)
 /* Two hubs that share a log stand for two nodes. */
 static void another_node_hears_it_too(void **state)
 {
+    (void)state;
     struct listener here = {};
     struct listener there = {};
     struct hub *first = fixture_hub;
-    (void)fixture_start(state);
-    second = fixture_hub;
+    second = fixture_new_hub();
+    fixture_hub = second;
     struct hub_follower *g = follow(&there, 1);
     fixture_hub = first;
     struct hub_follower *f = follow(&here, 1);

@@ -80,3 +80,97 @@ test('who is let in, and who is not', async (t) => {
   t.after(() => elsewhere.disconnect());
   assert.equal((await new Promise((done) => elsewhere.on('connect_error', done))).message, 'Invalid namespace');
 });
+
+// shows: CHAN-11, RT-1, CONV-8
+test('a visitor writes, is acknowledged, sees the answer grow, and gets it with its citations', async (t) => {
+  const slow = await slowShop();
+  const visitor = await visitorOf(mc, slow);
+  const client = await Client.open(t, visitor, { since: 0 });
+  const said = await client.says(question, 'first');
+  assert.equal((await visitor.get(`/public/conversations/${said.conversationId}/messages`)).body.data[0].id, said.messageId, 'acknowledged is stored');
+  const reply = await client.replyTo(question);
+  assert.match(reply.content, /opens at nine/);
+  assert.equal(reply.metadata.citations[0].documentName, 'hours.md');
+  assert.match(reply.metadata.citations[0].quote, /opens at nine/);
+  assert.equal((await visitor.data('GET', `/turns/${reply.turnId}/citations/1`)).documentName, 'hours.md');
+
+  const names = client.all.map((e) => (e.name === 'turn' ? `turn ${e.data.state}` : e.name));
+  const order = ['conversation', 'message', 'turn started', 'delta', 'message', 'turn completed'];
+  assert.deepEqual(names.filter((n, i) => n !== names[i - 1]).filter((n, i) => !(n === 'conversation' && i)), order);
+  const deltas = client.of('delta');
+  assert.ok(deltas.length > 3, `${deltas.length} deltas`);
+  let text = '';
+  for (const delta of deltas) {
+    assert.equal(delta.turnId, reply.turnId);
+    assert.equal(delta.at, Buffer.byteLength(text));
+    text += delta.text;
+  }
+  assert.ok(text.startsWith('On Saturday the shop opens at nine'), text);
+  assert.equal(client.of('message')[0].message.metadata.clientMessageId, 'first');
+  assertRising(client);
+
+  assert.deepEqual(await client.says('Quite another text', 'first'), said, 'the same id is the same message');
+  assert.deepEqual(await Promise.all([client.says('Twice at once', 'two'), client.says('Twice at once', 'two')]).then(([a, b]) => a.messageId === b.messageId), true);
+  await client.replyTo('Twice at once');
+  const thread = (await visitor.all(`/public/conversations/${said.conversationId}/messages`)).reverse();
+  assert.deepEqual(thread.map((m) => m.id), client.of('message').map((m) => m.message.id));
+  assert.deepEqual(thread, client.of('message').map((m) => m.message), 'a socket and a request tell the same');
+  assert.equal(thread.length, 4);
+});
+
+// shows: RT-5
+test('who comes again gets what is behind its number, and nothing else', async (t) => {
+  const visitor = await visit(mc, key);
+  const first = await Client.open(t, visitor, {});
+  for (const text of ['One?', 'Two?', 'Three?']) {
+    await first.says(text);
+    await first.replyTo(text);
+  }
+  const told = first.all.filter((e) => e.data.seq && e.name !== 'conversation').map((e) => [e.name, e.data]);
+  const newest = told.at(-1)[1].seq;
+  const since = async (n) => {
+    const client = await Client.open(t, visitor, n === null ? {} : { since: n });
+    const mark = `mark ${n}`;
+    await client.says(mark);
+    await client.replyTo(mark);
+    await first.replyTo(mark);
+    assertRising(client);
+    const before = client.all.filter((e) => e.data.seq && e.name !== 'conversation' && e.data.seq <= newest);
+    return before.map((e) => [e.name, e.data]);
+  };
+  assert.deepEqual(await since(null), []);
+  assert.deepEqual(await since(0), told);
+  for (const at of [0, 4, told.length - 2]) assert.deepEqual(await since(told[at][1].seq), told.slice(at + 1), `since ${told[at][1].seq}`);
+  assert.deepEqual(await since(newest), []);
+});
+
+/* What each way of writing the first message of a conversation is. */
+const firstWords = {
+  'one of the sockets': (client) => client.says('The first?'),
+  'a request': (client, visitor) => visitor.chat('The first?', { conversation: 'tabs' }),
+};
+
+for (const [by, write] of Object.entries(firstWords)) {
+  // shows: RT-1
+  test(`two tabs of one visitor see the same; the first message comes from ${by}`, async (t) => {
+    const visitor = await visit(mc, key);
+    const one = await Client.open(t, visitor, { conversation: 'tabs', since: 0 });
+    const two = await Client.open(t, visitor, { conversation: 'tabs' });
+    const elsewhere = await Client.open(t, visitor, { conversation: 'others', since: 0 });
+    const { conversationId } = await write(one, visitor);
+    for (const tab of [one, two]) {
+      await tab.replyTo('The first?');
+      assert.equal((await tab.heard('conversation', (c) => c.id !== null)).id, conversationId);
+    }
+    assert.deepEqual(await two.ask('read', { messageId: (await two.replyTo('The first?')).id }), { ok: true }, 'the other tab is in the conversation too');
+    await two.ask('typing', { on: true });
+    assert.deepEqual(await one.heard('typing'), { conversationId, on: true, from: 'customer' });
+    await two.says('The second?');
+    for (const tab of [one, two]) await tab.replyTo('The second?');
+    assert.deepEqual(one.of('message'), two.of('message'));
+    assert.equal(one.of('message').length, 4);
+    assert.deepEqual(one.of('status'), two.of('status'));
+    assert.deepEqual(elsewhere.all.map((e) => e.name), ['conversation']);
+    [one, two].forEach(assertRising);
+  });
+}

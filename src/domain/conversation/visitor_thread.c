@@ -1,6 +1,7 @@
 #include "domain/conversation/visitor_thread.h"
 
 #include "base/json.h"
+#include "crypto/hash.h"
 #include "domain/conversation/row.h"
 
 static const struct db_stmt select_by_name =
@@ -53,6 +54,17 @@ enum err visitor_conversation(struct db_tx *tx, const struct visitor *v, struct 
         *ret = conversation_read(&rows, 0);
     }
     return ERR_OK;
+}
+
+struct uuid visitor_placeholder(const struct visitor *v, struct str name)
+{
+    SCOPED(arena_free) struct arena *a = arena_new();
+    const struct str id = external_id(a, v, name);
+    uint8_t digest[HASH_BYTES];
+    struct uuid ret;
+    hash_sha256(id.p, id.n, digest);
+    memcpy(ret.b, digest, sizeof(ret.b));
+    return ret;
 }
 
 bool visitor_owns(const struct visitor *v, const struct conversation *c)

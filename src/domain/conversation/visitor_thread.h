@@ -19,6 +19,10 @@ enum err visitor_name_check(struct cx *cx, const char *field, struct str name);
 enum err visitor_conversation(struct db_tx *tx, const struct visitor *v, struct str name,
                               struct conversation *ret, bool *ret_found);
 
+/* What stands for the visitor's conversation of that name until its first message makes it: an id
+ * that no conversation has. */
+struct uuid visitor_placeholder(const struct visitor *v, struct str name);
+
 /* The visitor's conversation with our id. CONVERSATION_NOT_FOUND when it is not its own. */
 enum err visitor_conversation_get(struct db_tx *tx, const struct visitor *v,
                                   struct conversation_id id, struct conversation *ret);
