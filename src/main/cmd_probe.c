@@ -9,11 +9,7 @@
 #include <errno.h>
 
 static const struct probe_row *const groups[] = {
-    probe_http_rows,
-    probe_data_rows,
-    probe_text_rows,
-    probe_net_rows,
-    probe_realtime_rows,
+    probe_http_rows, probe_data_rows, probe_text_rows, probe_net_rows, probe_realtime_rows,
 };
 
 struct str probe_option(const struct probe *p, enum probe_option o)
