@@ -256,7 +256,7 @@ void conn_read(struct conn *c)
     }
     const ssize_t n = c->tls ? receive_tls(c) : recv(c->fd, p, READ_BYTES, MSG_DONTWAIT);
     if (n > 0 && c->ws) {
-        conn_ws_take(c, p, (size_t)n);
+        conn_ws_take(c, (struct ws_bytes){p, (size_t)n});
     } else if (n > 0) {
         conn_take(c, (struct str){p, (size_t)n});
     } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {

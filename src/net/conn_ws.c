@@ -24,21 +24,15 @@ void ws_free(struct ws **ws, int code)
     mem_free(w);
 }
 
-static struct net_bytes *control_frame(int opcode, struct str payload)
-{
-    char head[WS_MAX_HEAD];
-    return net_bytes_pair((struct str){head, ws_head(head, opcode, payload.n)}, payload);
-}
-
 struct net_bytes *ws_close_frame(int code, struct str reason)
 {
     char body[WS_MAX_CONTROL] = {(char)(code >> 8), (char)code};
     const struct str cut = utf8_prefix(reason, WS_MAX_REASON);
     if (code == WS_NO_CODE) {
-        return control_frame(WS_CLOSE, STR(""));
+        return ws_frame(WS_CLOSE, STR(""));
     }
     memcpy(body + 2, cut.n ? cut.p : "", cut.n);
-    return control_frame(WS_CLOSE, (struct str){body, cut.n + 2});
+    return ws_frame(WS_CLOSE, (struct str){body, cut.n + 2});
 }
 
 static void send_frame(struct conn *c, struct net_bytes *frame)
@@ -74,7 +68,7 @@ void conn_ws_open(struct conn *c, struct post *p)
     } else if (c->loop->draining) {
         conn_ws_drain(c);
     } else {
-        conn_ws_take(c, NULL, 0);
+        conn_ws_take(c, (struct ws_bytes){});
     }
 }
 
@@ -131,7 +125,7 @@ void conn_ws_close(struct conn *c, int code, struct net_bytes *frame, const char
     if (c->ws->over) {
         finish(c);
     } else {
-        conn_ws_take(c, NULL, 0);
+        conn_ws_take(c, (struct ws_bytes){});
     }
 }
 
@@ -178,7 +172,7 @@ static void take_item(struct conn *c, const struct ws_item *item)
         break;
     case WS_PING:
         if (c->state == CONN_WS) {
-            send_frame(c, control_frame(WS_PONG, item->payload));
+            send_frame(c, ws_frame(WS_PONG, item->payload));
         }
         break;
     case WS_PONG:
@@ -237,13 +231,13 @@ static void keep(struct conn *c, struct ws_bytes rest)
     }
 }
 
-void conn_ws_take(struct conn *c, char *p, size_t n)
+void conn_ws_take(struct conn *c, struct ws_bytes came)
 {
     SCOPED(buf_fini) struct buf held = c->in;
     c->in = (struct buf){};
-    must(n == 0 || held.n == 0); /* while bytes are kept nothing is read */
-    struct ws_bytes rest = {n ? p : held.p, n ? n : held.n};
-    c->ws->heard = c->ws->heard || n;
+    must(came.n == 0 || held.n == 0); /* while bytes are kept nothing is read */
+    struct ws_bytes rest = came.n ? came : (struct ws_bytes){held.p, held.n};
+    c->ws->heard = c->ws->heard || came.n;
     take_items(c, &rest);
     if (!is_ws(c) || c->ws->over) {
         return;
@@ -253,7 +247,7 @@ void conn_ws_take(struct conn *c, char *p, size_t n)
         ws_give_up(&c->ws->codec, WS_TRY_AGAIN, "There is no room for so large a message now.");
         be_over(c);
     } else if (c->state == CONN_WS) {
-        watch_message(c, n);
+        watch_message(c, came.n);
     }
 }
 
@@ -266,7 +260,7 @@ void conn_ws_pause(struct conn *c, bool paused)
     c->ws->heard = true;    /* nobody has listened */
     loop_dirty(c->loop, c); /* epoll must know */
     if (!paused) {
-        conn_ws_take(c, NULL, 0);
+        conn_ws_take(c, (struct ws_bytes){});
     }
 }
 
@@ -287,7 +281,7 @@ static void ping(struct conn *c)
         return;
     }
     if (!ws->paused) {
-        send_frame(c, control_frame(WS_PING, STR("")));
+        send_frame(c, ws_frame(WS_PING, STR("")));
         ws->pinged = true;
         ws->heard = false;
     }

@@ -31,8 +31,8 @@ void ws_free(struct ws **ws, int code);
 /* The request's answer makes a WebSocket of its connection; takes what the post owns. */
 void conn_ws_open(struct conn *c, struct post *p);
 
-/* Goes on with what was kept and with the n bytes at p, which are unmasked where they stand. */
-void conn_ws_take(struct conn *c, char *p, size_t n);
+/* Goes on with what was kept, or with what came (which is unmasked where it stands). */
+void conn_ws_take(struct conn *c, struct ws_bytes came);
 
 /* Queues our close frame (consumed), says the end to the floor above, and awaits the other side's.
  */
@@ -55,6 +55,9 @@ void conn_ws_drain(struct conn *c);
 
 /* The connection was closed; open: before any close frame. */
 void conn_ws_gone(struct conn *c, bool open);
+
+/* A whole frame. Any thread. */
+struct net_bytes *ws_frame(int opcode, struct str payload);
 
 /* A close frame; the reason is cut to what fits. Any thread. */
 struct net_bytes *ws_close_frame(int code, struct str reason);

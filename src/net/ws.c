@@ -116,10 +116,16 @@ struct net_ref net_ws_open(struct net_req **r, struct net_server *s,
     return ref;
 }
 
-struct net_bytes *net_ws_frame(enum ws_kind kind, struct str payload)
+struct net_bytes *ws_frame(int opcode, struct str payload)
 {
     char head[WS_MAX_HEAD];
-    return net_bytes_pair((struct str){head, ws_head(head, (int)kind, payload.n)}, payload);
+    const size_t n = ws_head(head, opcode, payload.n);
+    return net_bytes_pair((struct str){head, n}, payload);
+}
+
+struct net_bytes *net_ws_frame(enum ws_kind kind, struct str payload)
+{
+    return ws_frame((int)kind, payload);
 }
 
 struct str net_ws_payload(const struct net_bytes *frame)

@@ -268,13 +268,13 @@ bool net_ws_code_ok(int code)
 
 size_t ws_head(char ret[WS_MAX_HEAD], int opcode, uint64_t n)
 {
-    const int bytes = n < LENGTH_16 ? 0 : n <= UINT16_MAX ? 2 : 8;
+    const size_t bytes = n < LENGTH_16 ? 0 : n <= UINT16_MAX ? 2 : 8;
     ret[0] = (char)(FINAL_BIT | opcode);
     ret[1] = (char)(bytes == 0 ? n : bytes == 2 ? LENGTH_16 : LENGTH_64);
-    for (int i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < bytes; i++) {
         ret[FIRST_HEAD + i] = (char)(n >> (8 * (bytes - 1 - i)));
     }
-    return (size_t)(FIRST_HEAD + bytes);
+    return FIRST_HEAD + bytes;
 }
 
 size_t ws_head_size(struct str frame)
