@@ -364,7 +364,6 @@ static void sessions_are_bounded(void **state)
 {
     struct world *w = *state;
     struct session c = {.w = w};
-    SCOPED(buf_fini) struct buf b = buf_make(KB);
     for (int i = 0; i < 5; i++) {
         c = open_session(w);
     }

@@ -7,20 +7,21 @@ import { fileScope } from '../lib/scratch.js';
 import { pause, waitFor } from '../lib/wait.js';
 
 const scope = fileScope();
-const INTERVAL = 300, TIMEOUT = 200, UPGRADE = 1000; // ms
-let peer, calm, base, ws;
+const patience = Number(process.env.TEST_PATIENCE ?? 1);
+const INTERVAL = 300 * patience, TIMEOUT = 200 * patience, UPGRADE = 1000 * patience; // ms
+let peer, brisk, base, ws;
 
 before(async () => {
-  peer = await startPeer(scope, '--ping-interval', `${INTERVAL}`, '--ping-timeout', `${TIMEOUT}`, '--connect-timeout', `${UPGRADE}`);
-  calm = await startPeer(scope); // whose heart beats too slowly to matter
+  peer = await startPeer(scope); // whose heart beats too slowly to matter
+  brisk = await startPeer(scope, '--ping-interval', `${INTERVAL}`, '--ping-timeout', `${TIMEOUT}`, '--connect-timeout', `${UPGRADE}`);
   base = `http://127.0.0.1:${peer.port}/engine.io/`;
   ws = base.replace('http', 'ws');
 });
 
-const open = () => Polling.open(peer.port);
+const open = (at = peer) => Polling.open(at.port);
 
-async function openWire() {
-  const wire = new Wire(`${ws}?EIO=4&transport=websocket`);
+async function openWire(at = peer) {
+  const wire = new Wire(`ws://127.0.0.1:${at.port}/engine.io/?EIO=4&transport=websocket`);
   await wire.opened;
   wire.hello = JSON.parse((await wire.next()).slice(1));
   return wire;
@@ -33,7 +34,7 @@ async function gone(session) {
 }
 
 test('a handshake by polling says what there is to know', async () => {
-  const answer = await fetch(`${base}?EIO=4&transport=polling`);
+  const answer = await fetch(`http://127.0.0.1:${brisk.port}/engine.io/?EIO=4&transport=polling`);
   assert.equal(answer.status, 200);
   assert.equal(answer.headers.get('content-type'), 'text/plain; charset=UTF-8');
   assert.equal(answer.headers.get('cache-control'), 'no-store');
@@ -45,7 +46,7 @@ test('a handshake by polling says what there is to know', async () => {
 });
 
 test('a handshake by WebSocket has nothing to upgrade to', async () => {
-  const wire = await openWire();
+  const wire = await openWire(brisk);
   const { sid, ...rest } = wire.hello;
   assert.match(sid, /^[\w-]{20}$/);
   assert.deepEqual(rest, { upgrades: [], pingInterval: INTERVAL, pingTimeout: TIMEOUT, maxPayload: 1_000_000 });
@@ -212,7 +213,7 @@ test('a poll that its client gives up ends the session', async () => {
 /* --- heartbeat --- */
 
 test('polling brings pings, and pongs keep the session', async () => {
-  const session = await open();
+  const session = await open(brisk);
   for (let i = 0; i < 3; i++) {
     assert.deepEqual(await session.get(), { status: 200, text: '2' });
     assert.deepEqual(await session.post('3'), { status: 200, text: 'ok' });
@@ -220,7 +221,7 @@ test('polling brings pings, and pongs keep the session', async () => {
 });
 
 test('WebSocket brings pings, and pongs keep the session', async () => {
-  const wire = await openWire();
+  const wire = await openWire(brisk);
   for (let i = 0; i < 3; i++) {
     assert.equal(await wire.nextRaw(), '2');
     wire.send('3');
@@ -231,7 +232,7 @@ test('WebSocket brings pings, and pongs keep the session', async () => {
 });
 
 test('without a pong the session ends by polling, and not before its time', async () => {
-  const session = await open();
+  const session = await open(brisk);
   const start = performance.now();
   assert.deepEqual(await session.get(), { status: 200, text: '2' });
   const { text } = await session.get();
@@ -241,13 +242,13 @@ test('without a pong the session ends by polling, and not before its time', asyn
 });
 
 test('a session that nobody polls ends too', async () => {
-  const session = await open();
+  const session = await open(brisk);
   await pause(INTERVAL + TIMEOUT); // the very time that the protocol gives
   await gone(session);
 });
 
 test('without a pong a WebSocket ends', async () => {
-  const wire = await openWire();
+  const wire = await openWire(brisk);
   const start = performance.now();
   await wire.closed;
   assert.ok(performance.now() - start > INTERVAL + TIMEOUT - 50);
@@ -337,7 +338,7 @@ async function changeInFlow(session) {
 }
 
 test('messages that flow are neither lost nor doubled by the change, and keep their order', async () => {
-  const sessions = await Promise.all(Array.from({ length: 10 }, () => Polling.open(calm.port)));
+  const sessions = await Promise.all(Array.from({ length: 10 }, () => open()));
   for (const { got, sent } of await Promise.all(sessions.map(changeInFlow))) {
     assert.ok(sent > 70);
     assert.deepEqual(got, Array.from({ length: sent }, (_, i) => `4${i}`));
@@ -395,7 +396,7 @@ for (const [what, spoil] of [
 }
 
 test('a WebSocket that does not change in time is closed, and polling goes on', async () => {
-  const session = await open();
+  const session = await open(brisk);
   const wire = session.wire();
   await wire.opened;
   const start = performance.now();
@@ -404,7 +405,7 @@ test('a WebSocket that does not change in time is closed, and polling goes on', 
   while (!over) { // the heart must beat meanwhile
     const { text } = await session.get();
     if (text === '2') await session.post('3');
-    if (performance.now() - start > 900 && !over) await session.post('4go');
+    if (performance.now() - start > 0.9 * UPGRADE && !over) await session.post('4go');
     if (text === '4go') await pause(10);
   }
   assert.ok(performance.now() - start > UPGRADE - 50);
