@@ -21,7 +21,7 @@
 enum {
     MAX_MESSAGE = 16 * 1024 * 1024,
     HIGH_WATER = 4 * MAX_MESSAGE,
-    MAX_CONNECTIONS = 4096,
+    MAX_CONNECTIONS = 12000,
     DRAIN_S = 2,
 };
 
