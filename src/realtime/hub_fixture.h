@@ -53,7 +53,7 @@ void fixture_delete(int64_t upto);
 void fixture_make_unfit(int64_t seq);
 
 /* Loads wait while it is shut. */
-void fixture_shut(bool shut);
+void fixture_shut(bool to);
 /* How often events were loaded, and encoded (by all forms). */
 int fixture_loads(void);
 int fixture_encoded(void);
@@ -64,7 +64,7 @@ struct hub_follower *fixture_follow(struct listener *l, const struct hub_form *f
 /* Waits (20 s at most, then the test fails) until it has heard the event or reload; or so many
  * things; or that it was released. */
 void fixture_wait_seq(struct listener *l, int64_t seq);
-void fixture_wait_count(struct listener *l, size_t count);
+void fixture_wait_count(struct listener *l, size_t n);
 void fixture_wait_released(struct listener *l);
 
 /* Waits until nobody is a newcomer any more. */
