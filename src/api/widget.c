@@ -8,74 +8,52 @@ enum {
     OVERLAP_MAX_HOURS = 168,
 };
 
-/* How it looks, for the tenant and for pages. */
-struct look_view {
-    struct str title, greeting, launcher, placeholder, color, position, language, privacyUrl;
-};
-
-#define LOOK_FIELDS(type, look)                                                                    \
-    {.kind = FIELD_K_STR,                                                                          \
-     .name = "title",                                                                              \
-     .offset = offsetof(type, look.title),                                                         \
-     .max = 80,                                                                                    \
-     .doc = "Above the conversation; empty: the tenant's name."},                                  \
-        {.kind = FIELD_K_STR,                                                                      \
-         .name = "greeting",                                                                       \
-         .offset = offsetof(type, look.greeting),                                                  \
-         .max = 500,                                                                               \
-         .doc = "The first words to a visitor."},                                                  \
-        {.kind = FIELD_K_STR,                                                                      \
-         .name = "launcher",                                                                       \
-         .offset = offsetof(type, look.launcher),                                                  \
-         .max = 40,                                                                                \
-         .doc = "What the button says."},                                                          \
-        {.kind = FIELD_K_STR,                                                                      \
-         .name = "placeholder",                                                                    \
-         .offset = offsetof(type, look.placeholder),                                               \
-         .max = 80,                                                                                \
-         .doc = "In the empty field to write in."},                                                \
-        {.kind = FIELD_K_STR,                                                                      \
-         .name = "color",                                                                          \
-         .offset = offsetof(type, look.color),                                                     \
-         .min = 7,                                                                                 \
-         .max = 7,                                                                                 \
-         .doc = "#rrggbb."},                                                                       \
-        {.kind = FIELD_K_STR,                                                                      \
-         .name = "position",                                                                       \
-         .offset = offsetof(type, look.position),                                                  \
-         .one_of = WIDGET_POSITIONS},                                                              \
-        {.kind = FIELD_K_STR,                                                                      \
-         .name = "language",                                                                       \
-         .offset = offsetof(type, look.language),                                                  \
-         .one_of = WIDGET_LANGUAGES,                                                               \
-         .doc = "auto: the visitor's browser's."},                                                 \
-    {                                                                                              \
-        .kind = FIELD_K_STR, .name = "privacyUrl", .offset = offsetof(type, look.privacyUrl),      \
-        .max = 1000, .doc = "https; empty: no link."                                               \
-    }
-
-static struct look_view look_of(const struct widget *w)
-{
-    return (struct look_view){w->title, w->greeting, w->launcher, w->placeholder,
-                              w->color, w->position, w->language, w->privacy_url};
-}
-
-/* --- what the tenant sets --- */
-
 struct widget_view {
-    struct look_view look;
+    struct str title, greeting, launcher, placeholder, color, position, language, privacyUrl;
     struct list origins;
     bool has_origins;
     struct str key, snippet;
     int64_t updatedAt;
 };
 
+/* How it looks, for the tenant and for pages. */
+#define LOOK_FIELDS                                                                                \
+    FIELD_STR(struct widget_view, title, .max = 80,                                                \
+              .doc = "Above the conversation; empty: the tenant's name."),                         \
+        FIELD_STR(struct widget_view, greeting, .max = 500,                                        \
+                  .doc = "The first words to a visitor."),                                         \
+        FIELD_STR(struct widget_view, launcher, .max = 40, .doc = "What the button says."),        \
+        FIELD_STR(struct widget_view, placeholder, .max = 80,                                      \
+                  .doc = "In the empty field to write in."),                                       \
+        FIELD_STR(struct widget_view, color, .min = 7, .max = 7, .doc = "#rrggbb."),               \
+        FIELD_STR(struct widget_view, position, .one_of = WIDGET_POSITIONS),                       \
+        FIELD_STR(struct widget_view, language, .one_of = WIDGET_LANGUAGES,                        \
+                  .doc = "auto: the visitor's browser's."),                                        \
+        FIELD_STR(struct widget_view, privacyUrl, .max = 1000, .doc = "https; empty: no link.")
+
+static struct widget_view view_of(const struct widget *w)
+{
+    return (struct widget_view){
+        .title = w->title,
+        .greeting = w->greeting,
+        .launcher = w->launcher,
+        .placeholder = w->placeholder,
+        .color = w->color,
+        .position = w->position,
+        .language = w->language,
+        .privacyUrl = w->privacy_url,
+        .updatedAt = w->updated_us,
+    };
+}
+
+/* --- what the tenant sets --- */
+
 static const struct field widget_in_fields[] = {
     FIELD_LIST(struct widget_view, origins, .max = WIDGET_ORIGINS,
                FIELD_HAS(struct widget_view, has_origins),
                .doc = "Where pages may show it: https://shop.example, http://localhost:* (any "
                       "port), https://*.shop.example (every name below)."),
-    LOOK_FIELDS(struct widget_view, look),
+    LOOK_FIELDS,
     FIELD_END,
 };
 
@@ -84,7 +62,7 @@ static const struct field widget_out_fields[] = {
               .doc = "Public; the page's script has it."),
     FIELD_STR(struct widget_view, snippet, .required = true, .doc = "To be put into the page."),
     FIELD_LIST(struct widget_view, origins, .required = true),
-    LOOK_FIELDS(struct widget_view, look),
+    LOOK_FIELDS,
     FIELD_TIME(struct widget_view, updatedAt),
     FIELD_END,
 };
@@ -102,16 +80,13 @@ static struct list origins_list(struct arena *a, struct str origins)
 static enum err reply_widget(struct req *r, const struct widget *w, const struct widget_key *k)
 {
     struct arena *a = r->cx.arena;
-    const struct widget_view v = {
-        .look = look_of(w),
-        .origins = origins_list(a, w->origins),
-        .has_origins = true,
-        .key = k->key,
-        .snippet = str_fmt(
-            a, "<script src=\"" STR_FMT "/widget.js\" data-key=\"" STR_FMT "\" async></script>",
-            STR_ARG(app_of(r)->url), STR_ARG(k->key)),
-        .updatedAt = w->updated_us,
-    };
+    struct widget_view v = view_of(w);
+    v.origins = origins_list(a, w->origins);
+    v.has_origins = true;
+    v.key = k->key;
+    v.snippet =
+        str_fmt(a, "<script src=\"" STR_FMT "/widget.js\" data-key=\"" STR_FMT "\" async></script>",
+                STR_ARG(app_of(r)->url), STR_ARG(k->key));
     return req_reply(r, 200, &v);
 }
 
@@ -148,7 +123,7 @@ static void set(struct str from, struct str *to)
     *to = from.p ? from : *to;
 }
 
-static void change(const struct look_view *in, struct widget *w)
+static void change(const struct widget_view *in, struct widget *w)
 {
     set(in->title, &w->title);
     set(in->greeting, &w->greeting);
@@ -168,7 +143,7 @@ static enum err widget_put_own(struct req *r)
     SCOPED(db_tx_close) struct db_tx *tx = NULL;
     TRY(db_begin_write(&r->cx, &tx));
     TRY(widget_get(tx, &w));
-    change(&in->look, &w);
+    change(in, &w);
     if (in->has_origins) {
         TRY(join_origins(r, in->origins, &w.origins));
     }
@@ -214,7 +189,7 @@ static const struct field config_query_fields[] = {
 };
 
 static const struct field config_fields[] = {
-    LOOK_FIELDS(struct widget_view, look),
+    LOOK_FIELDS,
     FIELD_END,
 };
 
@@ -223,8 +198,8 @@ static enum err config_get(struct req *r)
     const struct config_query *q = r->query;
     struct widget_door door;
     TRY(widget_open(&r->cx, q->key, &door));
-    struct widget_view v = {.look = look_of(&door.widget)};
-    v.look.title = v.look.title.n ? v.look.title : door.tenant_name;
+    struct widget_view v = view_of(&door.widget);
+    v.title = v.title.n ? v.title : door.tenant_name;
     return req_reply(r, 200, &v);
 }
 
