@@ -111,6 +111,9 @@ static void nobody_reaches_anothers(void **state)
     assert_int_equal(list(&cx, &v, &all, &rows), 1);
     assert_int_equal(list(&cx, &w, &all, &rows), 0);
     assert_int_equal(list(&other, &same_id, &all, &rows), 0);
+    (void)write_to(&cx, &w, "x", "Hello", "");
+    assert_int_equal(list(&cx, &v, &all, &rows), 1);
+    assert_int_equal(list(&cx, &w, &all, &rows), 1);
 }
 
 static void only_webchat_with_its_own_prefix_is_its_own(void **state)
