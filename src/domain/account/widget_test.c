@@ -85,6 +85,31 @@ static void a_tenant_begins_with_a_key(void **state)
     assert_int_equal(open_at(STR("' OR 1=1"), 0, &door), ERR_NOT_FOUND);
 }
 
+/* Those that were there before there were widgets. */
+static void older_tenants_get_a_key(void **state)
+{
+    (void)state;
+    int changed = 1;
+    struct widget w;
+    struct widget_key keys[ROOM_TENANTS];
+    struct widget_door door;
+    SCOPED(cx_end) struct cx platform = room_platform();
+    SCOPED(cx_end) struct cx a = room_cx(0);
+    SCOPED(cx_end) struct cx b = room_cx(1);
+    while (changed && room_number("SELECT count(*) FROM sqlite_schema "
+                                  "WHERE name = 'widget_keys'")) {
+        want(&platform, ERR_OK, db_migrate_down(&platform, 1, &changed));
+    }
+    want(&platform, ERR_OK, db_migrate_up(&platform, &changed));
+    want(&a, ERR_OK, get(&a, &w, &keys[0]));
+    want(&b, ERR_OK, get(&b, &w, &keys[1]));
+    assert_false(str_eq(keys[0].key, keys[1].key));
+    for (int i = 0; i < ROOM_TENANTS; i++) {
+        assert_int_equal(open_at(keys[i].key, 0, &door), ERR_OK);
+        assert_true(uuid_eq(door.tenant.v, room.tenant[i].v));
+    }
+}
+
 static const struct widget full = {
     .origins = {"https://shop.example http://localhost:*", 39},
     .title = {"Ask <us> & more", 15},
@@ -249,9 +274,13 @@ static void a_suspended_tenant_opens_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_tenant_begins_with_a_key),   TEST(what_is_put_is_there),
-        TEST(faults_name_their_field),      TEST(http_links_stay_on_this_machine),
-        TEST(a_key_that_was_replaced_ends), TEST(a_suspended_tenant_opens_nothing),
+        TEST(a_tenant_begins_with_a_key),
+        TEST(older_tenants_get_a_key),
+        TEST(what_is_put_is_there),
+        TEST(faults_name_their_field),
+        TEST(http_links_stay_on_this_machine),
+        TEST(a_key_that_was_replaced_ends),
+        TEST(a_suspended_tenant_opens_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
