@@ -372,6 +372,9 @@ static enum err decode(struct deed *d, const struct sio_event *e, const struct f
 static enum err run(struct deed *d, const struct sio_event *e)
 {
     TRY(spend(d, RATE_WRITE));
+    if (e->fault) {
+        return cx_fail(&d->cx, CODE_MALFORMED_JSON, "%s", e->fault);
+    }
     for (size_t i = 0; i < COUNT(deeds); i++) {
         if (str_is(e->name, deeds[i].name)) {
             TRY(check_may(d, i));

@@ -96,13 +96,29 @@ static bool dispatch(struct sio_server *srv, struct eio_session *session, struct
     return true; /* an acknowledgement: we ask for none */
 }
 
+static bool unreadable(struct sio_server *srv, struct eio_session *session,
+                       const struct sio_head *head, const struct cx *cx)
+{
+    struct sio_socket *s = find(eio_user(session), head->nsp);
+    if (!s || head->type != SIO_EVENT || cx->code != CODE_MALFORMED_JSON ||
+        !str_starts(head->json, STR("["))) {
+        return false;
+    }
+    const struct sio_event e = {.ack = head->ack, .fault = cx->detail};
+    if (atomic_load(&s->state) == SIO_JOINED) {
+        srv->config.on_event(srv->config.arg, s, &e);
+    }
+    return true;
+}
+
 static bool handle(struct sio_server *srv, struct eio_session *session, const struct sio_head *head,
                    struct str *attachments)
 {
     SCOPED(cx_end) struct cx cx;
     struct whole w = {.head = *head, .attachments = attachments};
     cx_begin(&cx, NULL);
-    return sio_json_parse(&cx, head, &w.json) == ERR_OK && dispatch(srv, session, cx.arena, &w);
+    return sio_json_parse(&cx, head, &w.json) == ERR_OK ? dispatch(srv, session, cx.arena, &w)
+                                                        : unreadable(srv, session, head, &cx);
 }
 
 /* --- attachments --- */
