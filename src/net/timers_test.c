@@ -33,8 +33,33 @@ static void run_out_in_order(void **state)
     assert_null(timers_due(&t, 1000));
 }
 
+/* With spans of their own they may be set in any order. */
+static void run_out_in_order_of_their_own_spans(void **state)
+{
+    (void)state;
+    static const int64_t spans[] = {50, 20, 90, 20, 70, 10};
+    struct timers t = {};
+    struct timer timers[COUNT(spans)] = {};
+    int64_t last = 0;
+    timers_init(&t);
+    for (size_t i = 0; i < COUNT(spans); i++) {
+        timer_set_in(&t, &timers[i], TIMER_PING, (int64_t)i, spans[i]);
+    }
+    assert_true(timers_next_us(&t) == 15);
+    for (size_t i = 0; i < COUNT(spans); i++) {
+        const struct timer *due = timers_due(&t, 1000);
+        assert_true(due->at_us >= last);
+        last = due->at_us;
+    }
+    assert_true(last == 92);
+    assert_null(timers_due(&t, 1000));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(run_out_in_order)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(run_out_in_order),
+        cmocka_unit_test(run_out_in_order_of_their_own_spans),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
