@@ -22,6 +22,21 @@ export function scope() {
   };
 }
 
+/** A program that is ready when its output says so. */
+export function start(ends, command, args, options, ready) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const ended = new Promise((done) => child.on('close', done));
+  ends.after(() => (child.kill(), ended));
+  return new Promise((done, fail) => {
+    let said = '';
+    const look = (text) => (said = (said + text).slice(-10_000)).match(ready) && done(child);
+    child.stdout.setEncoding('utf8').on('data', look);
+    child.stderr.setEncoding('utf8').on('data', look);
+    child.on('error', fail);
+    child.on('close', () => fail(new Error(`${command} ended:\n${said}`)));
+  });
+}
+
 /** A model with a fixed delay in a process of its own (model.c); gives its base URL. */
 export async function model(ends, delayMs, gapMs = 0) {
   const child = spawn(join(programs, 'model'), [String(delayMs), String(gapMs)], { stdio: ['ignore', 'pipe', 'inherit'] });

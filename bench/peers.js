@@ -2,14 +2,14 @@
  * passages, in turn, ROUNDS times. The reference (Express, PostgreSQL, Redis) is not part of this repository:
  * PEERS names the folder that has it as node_ref/; without it there is nothing to compare with.
  * PEERS, AT (64 512), SECONDS (6), ROUNDS (3), DELAY (50 ms), PGBIN. */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Metachat } from '../tests/lib/metachat.js';
 import { freePort } from '../tests/lib/scratch.js';
-import { asking, chatBodies, cpuSecondsOfAll, keep, median, model, scope, shopWithPassages, table, wrk } from './lib.js';
+import { asking, chatBodies, cpuSecondsOfAll, keep, median, model, scope, shopWithPassages, start, table, wrk } from './lib.js';
 
 const run = promisify(execFile);
 const peers = process.env.PEERS;
@@ -21,21 +21,6 @@ const levels = (process.env.AT ?? '64 512').split(' ').map(Number);
 const seconds = Number(process.env.SECONDS ?? 6);
 const rounds = Number(process.env.ROUNDS ?? 3);
 const delay = Number(process.env.DELAY ?? 50);
-
-/** A program that is ready when its output says so. */
-function start(ends, command, args, options, ready) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
-  const ended = new Promise((done) => child.on('close', done));
-  ends.after(() => (child.kill(), ended));
-  return new Promise((done, fail) => {
-    let said = '';
-    const look = (text) => (said = (said + text).slice(-10_000)).match(ready) && done(child);
-    child.stdout.setEncoding('utf8').on('data', look);
-    child.stderr.setEncoding('utf8').on('data', look);
-    child.on('error', fail);
-    child.on('close', () => fail(new Error(`${command} ended:\n${said}`)));
-  });
-}
 
 function postgresPrograms() {
   const root = '/usr/lib/postgresql';
