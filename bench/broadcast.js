@@ -3,7 +3,7 @@
  *   burst: as many broadcasts as the server makes by itself, as fast as it can
  *   each alone: every broadcast is a request of its own, and the next one is asked for when it was answered
  * Then the program itself: so many sockets of agents of one tenant, and what is delivered to them while messages arrive.
- * CLIENTS (1000), ROUNDS (5), BURST (2000 and a tenth of it for the peer), ALONE (200), MESSAGES (500), PEERS. */
+ * CLIENTS (1000), ROUNDS (5), BURST (2000 and a tenth of it for the peer), ALONE (100), MESSAGES (500), PEERS. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { agents, clients, holding, peers, socketIoServers } from './socket_commo
 const count = Number(process.env.CLIENTS ?? 1000);
 const rounds = Number(process.env.ROUNDS ?? 5);
 const burst = Number(process.env.BURST ?? 2000);
-const alone = Number(process.env.ALONE ?? 200);
+const alone = Number(process.env.ALONE ?? 100);
 const messages = Number(process.env.MESSAGES ?? 500);
 const ends = scope();
 

@@ -114,6 +114,19 @@ const figures = {
       series: all.map((r) => r.ms.slice(0, 100)),
     }),
   ],
+  sockets: (all) => [
+    bars({ title: 'Memory of a silent client', unit: 'KB', bottom: '', names: ['resident'], rows: all.map((r) => ({ label: r.name, values: [r.bytesEach / 1024] })) }),
+  ],
+  broadcast: (all) =>
+    [
+      ['Deliveries', 'a second', 'perSecond'],
+      ["Server's processor time of a delivery", 'µs', 'serverUs'],
+    ].map(([title, unit, what]) => {
+      const names = [...new Set(all.map((r) => r.name))];
+      const of = (kind, name) => all.find((r) => r.kind === kind && r.name === name)[what];
+      const kinds = [...new Set(all.map((r) => r.kind))];
+      return bars({ title, unit, bottom: 'broadcasts', names, rows: kinds.map((kind) => ({ label: kind, values: names.map((name) => of(kind, name)) })) });
+    }),
   commit: (all) => [
     bars({ title: 'Durable transactions', unit: 'a second', bottom: 'threads', names: ['transactions'], rows: all.map((r) => ({ label: r.threads, values: [r.perSecond] })) }),
     bars({ title: 'Time of a durable transaction', unit: 'ms', bottom: 'threads', names: ['p50', 'p99', 'bare fsync'], rows: all.map((r) => ({ label: r.threads, values: [r.p50Ms, r.p99Ms, r.fsyncUs / 1000] })) }),

@@ -10,7 +10,7 @@ import { clients, holding, peers, socketIoServers, visitors } from './socket_com
 const count = Number(process.env.CLIENTS ?? 5000);
 const seconds = Number(process.env.SECONDS ?? 2);
 const rounds = Number(process.env.ROUNDS ?? 5);
-const settleMs = 5000;
+const settleMs = 35_000; // threads that have nothing to do end after 30 s
 const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
 async function answersPerSecond({ url, key }) {
@@ -20,34 +20,19 @@ async function answersPerSecond({ url, key }) {
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)[1]);
 }
 
-/** Connects a half of them, then all; bytes for each of all, and for each of the second half. */
-async function hold(ends, server, auths) {
-  for (const path of server.paths) await answersPerSecond({ url: server.url + path.path, key: path.key && server.key });
-  await sleep(settleMs);
-  const before = resident(server.pid);
-  const half = Math.floor(auths.length / 2);
+/** Connects all of them; how many a second. */
+async function join(ends, { full, auths }) {
   const began = performance.now();
-  await clients(ends, server.port, auths.slice(0, half));
-  const firstMs = performance.now() - began;
-  await sleep(settleMs);
-  const middle = resident(server.pid);
-  await clients(ends, server.port, auths.slice(half));
-  await sleep(settleMs);
-  const after = resident(server.pid);
-  return {
-    before,
-    after,
-    bytesEach: (after - before) / auths.length,
-    bytesEachOfSecondHalf: (after - middle) / (auths.length - half),
-    joinedPerSecond: (half / firstMs) * 1000,
-  };
+  await clients(ends, full.port, auths);
+  return (auths.length / (performance.now() - began)) * 1000;
 }
 
-/** Processor time that holding them takes, share of one core. */
-async function idleShare(pid) {
-  const [before, began] = [cpuSeconds(pid), performance.now()];
-  await sleep(30_000);
-  return (cpuSeconds(pid) - before) / ((performance.now() - began) / 1000);
+/** Resident memory when all is silent, and the share of a core that it took meanwhile. */
+async function silent(sides) {
+  const [before, began] = [sides.map(({ full }) => cpuSeconds(full.pid)), performance.now()];
+  await sleep(settleMs);
+  const seconds = (performance.now() - began) / 1000;
+  return sides.map(({ full }, i) => ({ bytes: resident(full.pid), busy: (cpuSeconds(full.pid) - before[i]) / seconds }));
 }
 
 async function metachats(ends) {
@@ -58,34 +43,36 @@ async function metachats(ends) {
   await full.stop();
   await full.start();
   const key = (await empty.tenant('Bench')).key;
-  const paths = [{ path: '/health/live' }, { path: '/api/v1/tenant', key: true }];
   return {
     name: 'metachat',
     auths,
-    paths,
-    full: { pid: full.pid, port: full.port, url: full.url, key: shop.key, paths },
+    paths: [{ path: '/health/live' }, { path: '/api/v1/tenant', key: true }],
+    full: { pid: full.pid, port: full.port, url: full.url, key: shop.key },
     empty: { url: empty.url, key },
   };
 }
 
 async function socketIo(ends) {
   const [full, empty] = await socketIoServers(ends, 2);
-  const paths = [{ path: '/' }];
-  return { name: 'socket.io', auths: Array(count).fill('{}'), paths, full: { ...full, paths }, empty };
+  return { name: 'socket.io', auths: Array(count).fill('{}'), paths: [{ path: '/' }], full, empty };
 }
 
 const ends = scope();
 const sides = [await metachats(ends), ...(peers ? [await socketIo(ends)] : [])];
 if (!peers) console.log('\nsockets: no peer; PEERS names no folder with socketio/');
-const held = [];
-for (const side of sides) held.push({ name: side.name, ...(await hold(ends, side.full, side.auths)), idle: await idleShare(side.full.pid) });
-
 const rates = sides.flatMap((side) => side.paths.map((path) => ({ side, path, with: [], without: [] })));
+const ask = ({ url, key }, { path, key: known }) => answersPerSecond({ url: url + path, key: known && key });
+for (const { side, path } of rates) await ask(side.full, path); // so that it has served before
+const before = await silent(sides);
+const joined = [];
+for (const side of sides) joined.push(await join(ends, side));
+const after = await silent(sides);
+const held = sides.map((side, i) => ({ name: side.name, before: before[i].bytes, after: after[i].bytes, busy: after[i].busy, joined: joined[i], bytesEach: (after[i].bytes - before[i].bytes) / count }));
+
 for (let i = 0; i < rounds; i++) {
   for (const rate of rates) {
-    const ask = ({ url, key }) => answersPerSecond({ url: url + rate.path.path, key: rate.path.key && key });
-    rate.without.push(await ask(rate.side.empty));
-    rate.with.push(await ask(rate.side.full));
+    rate.without.push(await ask(rate.side.empty, rate.path));
+    rate.with.push(await ask(rate.side.full, rate.path));
   }
 }
 
@@ -96,9 +83,8 @@ table(
     'before MB': (h.before / 1e6).toFixed(1),
     'with them MB': (h.after / 1e6).toFixed(1),
     'KB a client': (h.bytesEach / 1024).toFixed(2),
-    'of the second half, KB': (h.bytesEachOfSecondHalf / 1024).toFixed(2),
-    'joined/s': h.joinedPerSecond.toFixed(0),
-    'of a core while silent': `${(h.idle * 100).toFixed(1)} %`,
+    'joined/s': h.joined.toFixed(0),
+    'of a core while silent': `${(h.busy * 100).toFixed(1)} %`,
   })),
 );
 const spread = (values) => `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
