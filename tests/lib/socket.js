@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { io } from 'socket.io-client';
+import WebSocket from 'ws';
 import { waitFor } from './wait.js';
 
 const patience = Number(process.env.TEST_PATIENCE ?? 1);
@@ -100,4 +101,38 @@ export class Client {
 export function assertRising(client) {
   const seqs = client.all.filter((e) => ['message', 'turn', 'status', 'event'].includes(e.name) && e.data.seq).map((e) => e.data.seq);
   assert.deepEqual(seqs, [...new Set(seqs)].sort((a, b) => a - b));
+}
+
+/** Engine.IO and Socket.IO by hand over a WebSocket, for what no library would do: it answers no ping
+ * unless it is told to, and reads nothing while it is paused. */
+export class RawClient {
+  constructor(scope, url, { origin, localAddress, pongs = false } = {}) {
+    this.packets = [];
+    this.closed = null; // the code
+    this.ws = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`, { origin, localAddress, perMessageDeflate: false });
+    this.ws.on('message', (data) => {
+      const text = String(data);
+      if (text !== '2') this.packets.push(text);
+      else if (pongs) this.ws.send('3');
+    });
+    this.ws.on('error', (error) => (this.error = error));
+    this.ws.on('close', (code) => (this.closed = code));
+    scope.after(() => this.ws.terminate());
+  }
+
+  /** Let in with a ticket of api. */
+  static async open(scope, api, { auth = {}, ...options } = {}) {
+    const raw = new RawClient(scope, api.url, { origin: api.origin, ...options });
+    await raw.comes(/^0\{/);
+    raw.ws.send(`40${JSON.stringify({ token: await ticketOf(api), ...auth })}`);
+    await raw.comes(/^40\{/);
+    return raw;
+  }
+
+  comes(form, options) {
+    return waitFor(`a packet ${form}`, () => {
+      if (this.error) throw this.error;
+      return this.packets.find((p) => form.test(p));
+    }, options);
+  }
 }
