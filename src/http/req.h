@@ -23,8 +23,8 @@ struct principal {
     struct tenant_id tenant;
     struct uuid id;         /* of the key, of the visitor, or of the token to act with */
     struct str scopes;      /* of a key: words apart by spaces, "*" for all */
-    struct uuid widget_key; /* of a visitor: which one it came by; nil: none */
-    struct str origin;      /* of a visitor: the only one its requests may name; empty: any */
+    struct uuid widget_key; /* of a visitor: which one it came by */
+    struct str origin;      /* of a visitor: the only one its requests may name */
     int64_t expires_us;     /* of the credential; 0: never */
 };
 

@@ -9,6 +9,7 @@ import { Metachat } from '../lib/metachat.js';
 import { bodyOf, exchange, fill, furnish, routeTable, Verdict } from '../lib/probe.js';
 import { fileScope } from '../lib/scratch.js';
 import { faults, resolve } from '../lib/schema.js';
+import { visitorOf } from '../lib/visitor.js';
 
 const scope = fileScope();
 const operatorToken = 'operator-token-of-the-contract-test';
@@ -129,16 +130,19 @@ test('the server hands out the same document, with its own address', async () =>
 // shows: TEST-9
 test('every route answers as its schema says', async () => {
   const verdict = new Verdict();
+  const visitor = await visitorOf(mc, shop);
+  const { conversationId: own } = await visitor.chat('Hello');
   const reads = rows.filter((row) => row.method === 'GET' && !row.raw);
-  const rest = rows.filter((row) => row.method !== 'GET');
+  const rest = rows.filter((row) => row.method !== 'GET' && !row.raw);
   const order = ['PUT', 'PATCH', 'POST', 'DELETE'];
   rest.sort((x, y) => order.indexOf(x.method) - order.indexOf(y.method));
   for (const row of [...reads, ...rest]) {
-    const path = fill(row.path, things);
-    const token = row.who === 'platform' ? operatorToken : shop.key;
-    const body = row.method === 'GET' || !row.body ? undefined : JSON.stringify({ ...bodyOf(row), ...fitting[row.name] });
-    const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } : {}) };
-    const answer = await exchange(mc.url, row.method, path, { headers, body });
+    const path = fill(row.path, row.visitorsOnly ? { ...things, conversation: own } : things);
+    const query = row.query?.required?.includes('key') ? `?key=${visitor.widgetKey}` : '';
+    const token = row.who === 'platform' ? operatorToken : row.visitorsOnly ? visitor.token : shop.key;
+    const body = row.method === 'GET' || !row.body ? undefined : JSON.stringify({ ...bodyOf(row), ...fitting(row.name, visitor) });
+    const headers = { authorization: `Bearer ${token}`, origin: visitor.origin, ...(body ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } : {}) };
+    const answer = await exchange(mc.url, row.method, path + query, { headers, body });
     const wrong = contractFaults(doc, row.method, path, answer);
     if (answer.status >= 300) wrong.push(`status ${answer.status}: ${answer.text}`);
     else if (answer.status !== 204 && !row.raw && answer.body?.success !== true) wrong.push('no success envelope');
@@ -149,10 +153,13 @@ test('every route answers as its schema says', async () => {
 });
 
 /* Where a body must mean something, besides having the right form. */
-const fitting = {
+const fitting = (name, visitor) => ({
   'POST /api/v1/api-keys': { scopes: 'search' },
   'PATCH /api/v1/tenant': { timeZone: 'Europe/Berlin', language: 'de' },
-};
+  'PUT /api/v1/tenant/widget': { origins: [visitor.origin], color: '#123456', privacyUrl: 'https://shop.example/privacy' },
+  'POST /api/v1/public/widget/session': { key: visitor.widgetKey, token: visitor.token },
+  'POST /api/v1/chat': { conversation: '' },
+})[name];
 
 // shows: API-3
 test('every error says one of the declared codes', async () => {

@@ -84,7 +84,8 @@ test('every row has a rate class, a lane and a role', () => {
 
 test('open routes answer a stranger', async () => {
   const verdict = new Verdict();
-  for (const row of rows.filter((r) => r.who === 'public')) {
+  // Those of sockets speak a protocol of their own, which engineio.test.js does.
+  for (const row of rows.filter((r) => r.who === 'public' && r.rate !== 'socket')) {
     const query = row.query?.required?.includes('key') ? `?key=${widget}` : '';
     const body = row.body?.required?.includes('key') ? { key: widget } : row.method === 'GET' ? undefined : bodyOf(row);
     const answer = await send(row, { token: null, path: pathOfA(row) + query, body, headers: { origin: page } });

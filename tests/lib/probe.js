@@ -70,7 +70,7 @@ export async function furnish(api, marker) {
     citation: '1',
     'api-key': key.id,
     widget: version,
-    ':version': file,
+    version: file,
   };
 }
 

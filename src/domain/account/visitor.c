@@ -28,9 +28,9 @@ static enum err of_claims(struct cx *cx, const struct jwt_claims *claims, struct
         .origin = claims->origin,
         .expires_us = claims->exp_us,
     };
-    return str_is(claims->kind, "visitor") && uuid_parse(claims->sub, &ret->id)
-               ? ERR_OK
-               : cx_fail(cx, CODE_INVALID_TOKEN, "the token is not a visitor's");
+    const bool whole = str_is(claims->kind, "visitor") && uuid_parse(claims->sub, &ret->id) &&
+                       !uuid_is_nil(claims->key) && claims->origin.n;
+    return whole ? ERR_OK : cx_fail(cx, CODE_INVALID_TOKEN, "the token is not a visitor's");
 }
 
 static enum err check(struct cx *cx, const struct visitor *v)

@@ -11,8 +11,8 @@
 struct visitor {
     struct tenant_id tenant;
     struct uuid id;
-    struct uuid key;    /* of the widget key; nil: of none (the demo page) */
-    struct str origin;  /* of the page; empty: of any */
+    struct uuid key;    /* of the widget key */
+    struct str origin;  /* of the page */
     int64_t expires_us; /* of the token */
 };
 

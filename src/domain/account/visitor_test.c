@@ -184,6 +184,13 @@ static void a_token_of_elsewhere_makes_nobody(void **state)
                                    .origin = STR(PAGE),
                                    .exp_us = keep.now_us + HOUR_US,
                                    .jti = uuid_new()};
+    struct jwt_claims keyless = act;
+    struct visitor v;
+    keyless.kind = STR("visitor");
+    assert_int_equal(verify_at(jwt_sign(&keep, ring, "api", &keyless), 0, &v), ERR_UNAUTHENTICATED);
+    keyless.key = of_a.visitor.key;
+    keyless.origin = STR("");
+    assert_int_equal(verify_at(jwt_sign(&keep, ring, "api", &keyless), 0, &v), ERR_UNAUTHENTICATED);
     const struct str of_act = jwt_sign(&keep, ring, "api", &act);
     const struct str ticket = jwt_sign(&keep, ring, "ticket", &act);
     want(&keep, ERR_UNAUTHENTICATED, session_at(b.key, STR(PAGE), of_a.token, 0, &s));
