@@ -9,7 +9,8 @@ const scope = fileScope();
 let document, config;
 
 before(async () => {
-  config = await core.createConfig({ extends: ['recommended'] });
+  // Socket.IO's path ends with a slash; that no other row's does is checked at every start
+  config = await core.createConfig({ extends: ['recommended'], rules: { 'no-path-trailing-slash': 'off' } });
   const mc = await Metachat.start(scope);
   document = (await mc.api().get('/openapi.json')).body;
 });
