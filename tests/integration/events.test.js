@@ -8,6 +8,8 @@ import { assertError } from '../lib/api.js';
 import { Metachat, root } from '../lib/metachat.js';
 import { quiet } from '../lib/rows.js';
 import { fileScope } from '../lib/scratch.js';
+import { Client } from '../lib/socket.js';
+import { visitorOf } from '../lib/visitor.js';
 import { waitFor } from '../lib/wait.js';
 
 const scope = fileScope();
@@ -28,7 +30,7 @@ async function make(api, n, prefix) {
 }
 
 // shows: EVT-2
-test('every declared type is published and read, as a list and on the stream', async () => {
+test('every declared type is published and read, as a list and on the stream', async (t) => {
   const tenant = await mc.tenant('All types');
   const seen = new Set();
   const stop = new AbortController();
@@ -42,6 +44,7 @@ test('every declared type is published and read, as a list and on the stream', a
   await tenant.data('PATCH', `/conversations/${conversationId}`, { priority: 'high' });
   await tenant.data('PATCH', `/conversations/${conversationId}`, { status: 'closed' });
   await tenant.chat('I want to speak to a human, please.');
+  await readReply(t, tenant);
   await failTurn(tenant);
   const listed = new Set((await tenant.all('/events')).map((e) => e.type));
   const rest = (async () => {
@@ -55,6 +58,14 @@ test('every declared type is published and read, as a list and on the stream', a
   assert.deepEqual(declared.filter((type) => !seen.has(type)), [], 'streamed');
   assert.deepEqual([...listed].filter((type) => !declared.includes(type)), [], 'nothing undeclared');
 });
+
+/* A visitor who asks, and reads what it gets. */
+async function readReply(t, tenant) {
+  const client = await Client.open(t, await visitorOf(mc, tenant));
+  await client.says('What does the lamp cost?');
+  const { id } = await client.replyTo('What does the lamp cost?');
+  assert.equal((await client.ask('read', { messageId: id })).ok, true);
+}
 
 /* A database that takes no record of a turn, but the one that says that it was given up. */
 async function failTurn(tenant) {
