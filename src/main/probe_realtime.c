@@ -1,14 +1,12 @@
 /* Probes of what clients of the realtime channel send. */
+#include "base/conf.h"
 #include "base/jw.h"
 #include "base/utf8.h"
 #include "main/probe.h"
 #include "realtime/eio_payload.h"
 #include "realtime/sio_packet.h"
 
-enum {
-    MAX_PAYLOAD = 1000 * 1000,
-    MAX_ATTACHMENTS = 10,
-};
+enum { MAX_ATTACHMENTS = 10 };
 
 static const char *const eio_names[] = {
     [EIO_OPEN] = "open",       [EIO_CLOSE] = "close", [EIO_PING] = "ping",
@@ -61,7 +59,7 @@ static enum err probe_eio_payload(struct probe *p)
 {
     int64_t count = 0;
     const struct str line = probe_line(p);
-    TRY(probe_bound(p, MAX_PAYLOAD));
+    TRY(probe_bound(p, (size_t)conf.socket_max_payload));
     jw_key(&p->out, "packets");
     jw_open(&p->out, '[');
     const enum err e = add_items(p, line.p ? line : STR(""), &count);
@@ -74,7 +72,7 @@ static enum err probe_sio_packet(struct probe *p)
 {
     struct sio_head head;
     json_t *json = NULL;
-    TRY(probe_bound(p, MAX_PAYLOAD));
+    TRY(probe_bound(p, (size_t)conf.socket_max_payload));
     TRY(probe_utf8(p));
     if (!sio_head_parse(probe_line(p), MAX_ATTACHMENTS, &head)) {
         return cx_fail(&p->cx, CODE_VALIDATION_ERROR, "it is no packet that a client may send");

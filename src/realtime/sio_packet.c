@@ -78,7 +78,8 @@ static bool ack_fits(enum sio_type type, int64_t ack)
 bool sio_head_parse(struct str text, int max_attachments, struct sio_head *ret)
 {
     struct sio_head h = {};
-    if (!text.n || text.p[0] < '0' || text.p[0] > '6' || text.p[0] == '4') {
+    if (!text.n || text.p[0] < '0' || text.p[0] > '6' || text.p[0] == '4' ||
+        memchr(text.p, '\0', text.n)) { /* JSON has none, but the reader passes over some */
         return false;
     }
     h.type = (enum sio_type)(text.p[0] - '0');

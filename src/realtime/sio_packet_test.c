@@ -62,6 +62,14 @@ static void reads_heads(void **state)
     }
 }
 
+static void refuses_a_nul(void **state)
+{
+    struct sio_head h;
+    (void)state;
+    assert_false(sio_head_parse(STR("2[\"a\",1\0]"), 0, &h));
+    assert_false(sio_head_parse(STR("0/a\0b,"), 0, &h));
+}
+
 static void bounds_the_name_of_a_namespace(void **state)
 {
     char text[SIO_MAX_NSP + 3];
@@ -194,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_heads),
+        cmocka_unit_test(refuses_a_nul),
         cmocka_unit_test(bounds_the_name_of_a_namespace),
         cmocka_unit_test(json_must_go_with_its_type),
         cmocka_unit_test(nesting_is_bounded),

@@ -36,12 +36,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct sio_head h;
     json_t *v = NULL;
     cx_begin(&cx, NULL);
-    if (sio_head_parse((struct str){(const char *)data, n}, MAX_ATTACHMENTS, &h)) {
-        check_head(&h);
-        if (sio_json_parse(&cx, &h, &v) == ERR_OK &&
-            (h.type == SIO_EVENT || h.type == SIO_BINARY_EVENT)) {
-            check_values(&cx, &h, v);
-        }
+    if (!sio_head_parse((struct str){(const char *)data, n}, MAX_ATTACHMENTS, &h) ||
+        sio_json_parse(&cx, &h, &v)) {
+        return 0;
+    }
+    check_head(&h);
+    if (h.type == SIO_EVENT || h.type == SIO_BINARY_EVENT) {
+        check_values(&cx, &h, v);
     }
     return 0;
 }
