@@ -240,13 +240,15 @@ test('no script runs from a message, a document or a citation', async (t) => {
   const { chat, page } = await visit(t, { head: trap });
   await openPanel(page);
   await online(page);
-  for (const words of payloads) {
-    chat.answer = () => ({ pieces: [words.slice(0, 9), words.slice(9)], action: words, citations: [{ n: 1, documentName: words, quote: words }] });
-    chat.passage = { heading: words, before: words, quote: words, after: words };
-    const count = await page.locator('.chip').count();
+  chat.answer = (words) => ({ pieces: [words.slice(0, 9), words.slice(9)], action: words, citations: [{ n: 1, documentName: words, quote: words }] });
+  for (const [i, words] of payloads.entries()) {
     await say(page, words);
-    await waitFor(`an answer to ${words}`, async () => (await page.locator('.chip').count()) > count);
-    await page.locator('.chip').last().click();
+    await waitFor(`an answer to ${words}`, async () => (await page.locator('.chip').count()) > i);
+  }
+  await assertHarmless(page);
+  for (const [i, words] of payloads.entries()) {
+    chat.passage = { heading: words, before: words, quote: words, after: words };
+    await page.locator('.chip').nth(i).evaluate((chip) => chip.click());
     await page.waitForSelector('mark');
     await assertHarmless(page);
     await page.keyboard.press('Escape');
@@ -269,16 +271,18 @@ test('no script runs from a message, a document or a citation', async (t) => {
 test('no script runs from what the tenant set, and nothing but colours and addresses gets through', async (t) => {
   const chat = await FakeChat.start(t, { scripts: mc.url });
   const page = await openPage(t);
-  for (const words of payloads) {
-    const names = ['title', 'greeting', 'placeholder', 'launcher', 'color', 'position', 'language', 'privacyUrl', 'theme'];
-    chat.config = Object.fromEntries(names.map((name) => [name, words]));
-    const attributes = { 'data-key': 'wk_test', 'data-color': words.replaceAll('\u0000', ''), 'data-position': 'up', 'data-language': 'xx', 'data-theme': words.replaceAll('\u0000', '') };
+  const names = ['title', 'greeting', 'placeholder', 'launcher', 'color', 'position', 'language', 'privacyUrl', 'theme'];
+  for (let first = 0; first < payloads.length; first += 3) {
+    const words = (i) => payloads[(first + i) % payloads.length];
+    chat.config = Object.fromEntries(names.map((name, i) => [name, words(i)])); // each of them in three places
+    const attribute = (i) => words(i).replaceAll('\u0000', '');
+    const attributes = { 'data-key': 'wk_test', 'data-color': attribute(0), 'data-position': attribute(1), 'data-language': 'xx', 'data-theme': attribute(2) };
     await page.goto(site.add('/set', { server: chat.url, head: trap, attributes }));
     await page.waitForSelector('.launcher');
     await page.evaluate(() => metachat.open());
     await assertHarmless(page);
     const root = await page.locator('.root').evaluate((r) => [r.style.getPropertyValue('--accent'), r.dataset.side, r.lang, r.dataset.theme]);
-    assert.deepEqual(root, ['rgb(37 99 235)', 'right', 'en', 'auto'], words);
+    assert.deepEqual(root, ['rgb(37 99 235)', 'right', 'en', 'auto'], words(0));
   }
 });
 

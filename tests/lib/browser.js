@@ -1,10 +1,13 @@
 /* Debian's Chromium without a window. */
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 
-/** A page of a new browser, closed when the scope ends. Its console errors and failed requests are
- * collected in page.problems. */
-export async function openPage(scope, { viewport = { width: 1100, height: 800 } } = {}) {
-  const browser = await chromium.launch({
+/* One for all tests of a file; each page is a stranger to the others. */
+let browser = null;
+after(async () => (await browser)?.close());
+
+function launch() {
+  return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       // Chromium refuses its own sandbox to root, which is who builds in a container.
@@ -12,8 +15,15 @@ export async function openPage(scope, { viewport = { width: 1100, height: 800 } 
       '--disable-dev-shm-usage',
     ],
   });
-  scope.after(() => browser.close());
-  const page = await (await browser.newContext({ viewport })).newPage();
+}
+
+/** A page with nothing kept from before, closed when the scope ends. Its console errors and failed
+ * requests are collected in page.problems. */
+export async function openPage(scope, { viewport = { width: 1100, height: 800 } } = {}) {
+  browser ??= launch();
+  const context = await (await browser).newContext({ viewport });
+  scope.after(() => context.close());
+  const page = await context.newPage();
   page.problems = [];
   page.on('console', (message) => message.type() === 'error' && page.problems.push(message.text()));
   page.on('pageerror', (error) => page.problems.push(String(error)));
