@@ -90,7 +90,7 @@ test('a person asks, and every quote that is opened stands in the page it names'
 });
 
 test('the answer streams: parts of it are seen before it is whole', async (t) => {
-  const model = await FakeOpenAI.start(t, { answer: 'You have 30 days, then it is yours. [1: "30 days"]', pieceMs: 40 });
+  const model = await FakeOpenAI.start(t, { answer: 'You have 30 days, then it is yours. [1: "30 days"]', pieceMs: 150 });
   const slow = await Metachat.start(t, { args: ['demo', '--json'], env: { METACHAT_OPENAI_BASE_URL: model.url } });
   const { apiKey } = JSON.parse(slow.output);
   await slow.api(apiKey).data('PUT', '/tenant/assistant', { provider: 'openai' });
@@ -113,7 +113,7 @@ test('the answer streams: parts of it are seen before it is whole', async (t) =>
 
 test('a question on the page is asked by a click', async (t) => {
   const page = await open(t);
-  await page.click('header [aria-label="Close chat"]');
+  await page.click('.head [aria-label="Close chat"]');
   await page.click('main >> text=Ask about the Heron');
   const answer = await answerTo(page, 'Which gears does the Heron have?');
   assert.match(await answer.innerText(), /8-speed hub/);

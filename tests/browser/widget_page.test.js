@@ -152,7 +152,7 @@ test('a phone has it on the whole screen, and a narrow one too', async (t) => {
     await page.waitForSelector('.chip');
     const wide = await page.locator('.log').evaluate((log) => log.scrollWidth - log.clientWidth);
     assert.equal(wide, 0);
-    await page.click('header [aria-label="Close chat"]');
+    await page.click('.head [aria-label="Close chat"]');
     assert.equal(await page.locator('.launcher').isVisible(), true);
   }
 });

@@ -202,7 +202,7 @@ export class View {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     shadow.adoptedStyleSheets = [sheet];
-    const head = el("header", {}, el("div", { class: "names" }, this.#title, this.#state), this.#new, this.#close);
+    const head = el("div", { class: "head" }, el("div", { class: "names" }, this.#title, this.#state), this.#new, this.#close);
     const form = el("form", {}, this.#input, this.#stop, this.#send);
     this.#log.append(this.#greeting, this.#entries, this.#typing);
     this.#main.append(head, this.#log, this.#notice, this.#ask, form, this.#foot);

@@ -24,7 +24,7 @@ export class HostSite {
     const tag = Object.entries(attributes).map(([name, value]) => ` ${name}="${value.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}"`);
     const html = `<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><title>A site</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">${head}</head>
-<body><main><h1>A site</h1><p>Some words, and <a href="#x" id="link">a link</a>.</p>${body}</main>
+<body><header><a href="/">Home</a></header><main><h1>A site</h1><p>Some words, and <a href="#x" id="link">a link</a>.</p>${body}</main>
 <script src="${server}/widget.js"${tag.join('')} async></script></body></html>`;
     this.#pages.set(path, { html, headers });
     return this.url + path;
