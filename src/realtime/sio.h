@@ -32,7 +32,7 @@ struct sio_event {
     struct sio_args args; /* checked JSON */
     const json_t *values; /* the same, read: an array without the name */
     int64_t ack;          /* what to give to sio_ack; < 0: the client wants none */
-    const char *fault;    /* NULL; or why the array cannot be read, which begins as one (half a
+    const char *fault;    /* NULL; or why what has an array's brackets cannot be read (half a
                              surrogate, a NUL): then there are no name and no values. The client is
                              honest, and would send it again over every connection */
 };

@@ -50,6 +50,7 @@ test('who is let in, and who is not', async (t) => {
   const with_ = (auth, options) => Client.open(t, visitor, { ticket: () => ticket, auth, ...options });
 
   const first = await with_({ protocol: 1 });
+  await first.heard('conversation');
   assert.deepEqual(first.all[0].name, 'conversation');
   assert.deepEqual([first.all[0].data.id, first.all[0].data.status], [null, 'active']);
   await assertRefused(with_({}), 'INVALID_TOKEN');
