@@ -7,7 +7,9 @@ const struct field message_fields[] = {
     FIELD_STR(struct message_view, type, .required = true, .one_of = MESSAGE_TYPES),
     FIELD_STR(struct message_view, sender, .required = true, .one_of = MESSAGE_SENDERS),
     FIELD_STR(struct message_view, content, .required = true),
-    FIELD_JSON(struct message_view, metadata),
+    FIELD_JSON(struct message_view, metadata,
+               .doc = "Of the assistant's replies: action, citations (n, documentId, documentName, "
+                      "version, start, end, quote), stopped. Of a client's: clientMessageId."),
     FIELD_STR(struct message_view, status, .required = true),
     FIELD_ID(struct message_view, turnId, .doc = "The turn that made this reply."),
     FIELD_TIME(struct message_view, createdAt, .required = true),

@@ -118,7 +118,9 @@ static bool rest_begin(struct hub *h, struct topic *t, struct rest *r)
         r->room->users++;
         link_remove(&f->in_newcomers);
         link_append(&t->newcomers, &f->in_newcomers);
-        mark_companions(r);
+        if (r->since < r->head) {
+            mark_companions(r);
+        }
     }
     hub_unlock(h);
     return any;

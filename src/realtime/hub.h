@@ -76,7 +76,7 @@ struct hub_form {
     void (*beat)(void *arg, void *const *targets, size_t count);
     /* hub_free found it still following. May be NULL. */
     void (*end)(void *arg, void *target);
-    /* The hub will not touch the target any more: once, on any thread, also under no lock. */
+    /* The hub will not touch the target any more: once, on any thread, with no lock held. */
     void (*release)(void *arg, void *target);
 };
 
@@ -106,8 +106,8 @@ struct hub_follow {
 
 /* Follows: first what there is above since, then what comes, in order; what is said in the room
  * from when it has caught up. Too far behind (METACHAT_FOLLOW_MAX_BEHIND events of its room), or
- * what it wants was deleted: form->reload. Sending may begin before this returns. The caller ends
- * it with hub_unfollow. Any thread. */
+ * what it wants was deleted, or it is ahead of the log (a backup was put back): form->reload.
+ * Sending may begin before this returns. The caller ends it with hub_unfollow. Any thread. */
 struct hub_follower *hub_follow(struct hub *h, const struct hub_follow *how);
 
 /* Ends it; what is on its way may still reach the target until its release. *f may be NULL and is
