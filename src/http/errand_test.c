@@ -14,6 +14,7 @@
 static atomic_bool held;
 static atomic_int ran;
 static atomic_int dropped_count;
+static atomic_int refused;
 
 static void count(void *arg, bool dropped)
 {
@@ -63,7 +64,7 @@ static bool submit(void (*fn)(void *arg, bool dropped))
 }
 
 /* One on the only thread, and as many as the queue takes behind it. */
-static void fill(void (*first)(void *arg, bool dropped))
+static void fill(void (*first)(void *arg, bool dropped), void (*rest)(void *arg, bool dropped))
 {
     assert_true(submit(first));
     int busy = 0;
@@ -71,14 +72,14 @@ static void fill(void (*first)(void *arg, bool dropped))
     while (n) {
         pool_load(test_server()->lanes[LANE_TURN], &busy, &n);
     }
-    assert_true(submit(count) && submit(count));
+    assert_true(submit(rest) && submit(rest));
 }
 
 static void a_full_lane_says_so(void **state)
 {
     (void)state;
     atomic_store(&held, true);
-    fill(hold);
+    fill(hold, count);
     assert_false(submit(count));
     atomic_store(&held, false);
     while (atomic_load(&ran) < 3) {
@@ -90,16 +91,24 @@ static void a_full_lane_says_so(void **state)
     assert_int_equal(atomic_load(&dropped_count), 0);
 }
 
+/* The lanes are gone by then. */
+static void count_refused(void *arg, bool dropped)
+{
+    count(arg, dropped);
+    atomic_fetch_add(&refused, !submit(count));
+}
+
 static void what_the_drain_drops_is_told(void **state)
 {
     (void)state;
     atomic_store(&held, true);
-    fill(hold_until_dropped);
+    fill(hold_until_dropped, count_refused);
     http_server_stop(test_server(), clock_mono_us());
     atomic_store(&held, false);
     test_server_stop();
     assert_int_equal(atomic_load(&ran), 1);
     assert_int_equal(atomic_load(&dropped_count), 2);
+    assert_int_equal(atomic_load(&refused), 2);
 }
 
 int main(void)
