@@ -101,8 +101,7 @@ static bool unreadable(struct sio_server *srv, struct eio_session *session,
 {
     struct sio_socket *s = find(eio_user(session), head->nsp);
     if (!s || head->type != SIO_EVENT || cx->code != CODE_MALFORMED_JSON ||
-        !str_starts(head->json, STR("[")) || head->json.p[head->json.n - 1] != ']' ||
-        !json_depth_ok(head->json, JSON_MAX_DEPTH)) {
+        !str_starts(head->json, STR("[")) || head->json.p[head->json.n - 1] != ']') {
         return false;
     }
     const struct sio_event e = {.ack = head->ack, .fault = cx->detail};
