@@ -17,6 +17,7 @@ struct counter {
     atomic_int holds;
     atomic_bool inside;
     sem_t *gate; /* a step waits for it; NULL: none does */
+    int late;    /* times that work comes just behind a step that found none */
     sem_t began;
 };
 
@@ -33,6 +34,11 @@ static bool step(struct strand *s)
         if (c->gate) {
             (void)sem_wait(c->gate);
         }
+    }
+    if (!more && c->late > 0) {
+        c->late--;
+        (void)atomic_fetch_add(&c->wanted, 1);
+        strand_wake(s->all, s);
     }
     atomic_store(&c->inside, false);
     return more;
@@ -121,6 +127,22 @@ static void steps_come_one_at_a_time_and_none_is_missed(void **state)
         wait_done(&counters[i]);
         assert_int_equal(counters[i].done, WAKERS * WAKES / COUNTERS);
     }
+    pool_free(&p);
+    strands_fini(&all);
+}
+
+static void what_comes_behind_the_last_look_is_seen(void **state)
+{
+    struct counter c;
+    struct strands all;
+    struct pool *p = pool_of(1, 10);
+    (void)state;
+    counter_init(&c, NULL);
+    c.late = 3;
+    strands_init(&all, p, &ops);
+    want(&all, &c, 1);
+    wait_done(&c);
+    assert_int_equal(c.done, 4);
     pool_free(&p);
     strands_fini(&all);
 }
@@ -226,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_come_one_at_a_time_and_none_is_missed),
+        cmocka_unit_test(what_comes_behind_the_last_look_is_seen),
         cmocka_unit_test(others_have_their_turn_between),
         cmocka_unit_test(a_full_pool_is_tried_again),
         cmocka_unit_test(what_an_ended_pool_dropped_is_finished_by_the_caller),
