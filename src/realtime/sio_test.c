@@ -49,7 +49,7 @@ static bool is_noted(struct world *w, const char *what)
 /* Waits until it was noted. */
 static void wait_noted(struct world *w, const char *what)
 {
-    const int64_t until = clock_mono_us() + MINUTE_US;
+    const int64_t until = clock_mono_us() + 20 * SECOND_US;
     while (!is_noted(w, what)) {
         if (clock_mono_us() > until) {
             fail_msg("waited in vain for \"%s\"", what);
@@ -360,6 +360,18 @@ static void what_came_before_the_end_is_taken(void **state)
     wait_noted(w, "event wait,event last,left transport close,");
 }
 
+static void what_comes_behind_nonsense_is_dropped(void **state)
+{
+    struct world *w = *state;
+    struct session c = join(w);
+    assert_answer(post(&c, "42[\"good\"]\x1e"
+                           "42{}\x1e"
+                           "42[\"behind\"]"),
+                  "400 {\"code\":3,\"message\":\"Bad request\"}");
+    wait_noted(w, "event good,left parse error,");
+    assert_false(is_noted(w, "behind"));
+}
+
 static void sessions_are_bounded(void **state)
 {
     struct world *w = *state;
@@ -567,6 +579,7 @@ int main(void)
         WORLD(a_pong_is_heard_while_the_strand_is_busy),
         WORLD(a_full_pool_loses_nothing),
         WORLD(what_came_before_the_end_is_taken),
+        WORLD(what_comes_behind_nonsense_is_dropped),
         WORLD(sessions_are_bounded),
         WORLD(a_client_that_does_not_poll_is_closed),
         WORLD(the_server_ends_a_socket),

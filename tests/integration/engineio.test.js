@@ -401,7 +401,7 @@ test('a WebSocket that does not change in time is closed, and polling goes on', 
   await wire.opened;
   const start = performance.now();
   let over = false;
-  wire.closed.then(() => (over = true));
+  wire.over.then(() => (over = true));
   while (!over) { // the heart must beat meanwhile
     const { text } = await session.get();
     if (text === '2') await session.post('3');

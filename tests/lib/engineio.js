@@ -4,6 +4,15 @@ import WebSocket from 'ws';
 
 export const SEPARATOR = '\x1e';
 
+const patience = Number(process.env.TEST_PATIENCE ?? 1);
+
+/* The same promise, which fails when it takes too long. */
+function soon(what, promise, ms = 10_000) {
+  let timer;
+  const late = new Promise((_, fail) => (timer = setTimeout(() => fail(new Error(`waited in vain for ${what}`)), ms * patience)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 /** A WebSocket whose messages are taken one at a time, as text or as bytes. */
 export class Wire {
   #messages = [];
@@ -13,8 +22,7 @@ export class Wire {
     this.socket = new WebSocket(url, options);
     this.socket.on('message', (data, isBinary) => this.#came(isBinary ? data : data.toString()));
     this.socket.on('error', () => {});
-    /** Settles when it has ended, with the code. */
-    this.closed = new Promise((done) => {
+    this.over = new Promise((done) => {
       this.socket.once('close', (code) => {
         for (const { fail } of this.#waiting) fail(new Error(`closed with ${code}`));
         done(code);
@@ -31,6 +39,11 @@ export class Wire {
     this.opened.catch(() => {});
   }
 
+  /** Settles when it has ended, with the code. */
+  get closed() {
+    return soon('the end of a WebSocket', this.over);
+  }
+
   send(...packets) {
     for (const packet of packets) this.socket.send(packet);
   }
@@ -38,7 +51,7 @@ export class Wire {
   /** The next message; pings of the server are answered on the way and not given. */
   async next() {
     for (;;) {
-      const message = this.#messages.length ? this.#messages.shift() : await new Promise((done, fail) => this.#waiting.push({ done, fail }));
+      const message = await this.nextRaw();
       if (message !== '2') return message;
       this.send('3');
     }
@@ -47,7 +60,7 @@ export class Wire {
   /** The same, with pings. */
   async nextRaw() {
     if (this.#messages.length) return this.#messages.shift();
-    return new Promise((done, fail) => this.#waiting.push({ done, fail }));
+    return soon('a message', new Promise((done, fail) => this.#waiting.push({ done, fail })));
   }
 
   close() {
