@@ -22,7 +22,7 @@ export default async function* reporter(source) {
       yield line('FAILED', data);
       yield `    ${reason(data).replaceAll('\n', '\n    ')}\n`;
     } else if (type === 'test:diagnostic' && !/^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(data.message)) {
-      yield `       ${data.message}\n`;
+      yield `${data.message.startsWith('note: ') ? '' : '       '}${data.message}\n`;
     } else if (type === 'test:stderr' || type === 'test:stdout') {
       yield data.message;
     }
