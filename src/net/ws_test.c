@@ -79,6 +79,9 @@ static void refuses_a_bad_handshake(void **state)
         {"key that is no base64", 400,
          "GET /held HTTP/1.1\r\nHost: x\r\n" UP V13
          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j!!==\r\n\r\n"},
+        {"long key", 400,
+         "GET /held HTTP/1.1\r\nHost: x\r\n" UP V13
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA==\r\n\r\n"},
         {"key without padding", 400,
          "GET /held HTTP/1.1\r\nHost: x\r\n" UP V13
          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA\r\n\r\n"},

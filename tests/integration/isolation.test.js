@@ -88,6 +88,18 @@ test('the same external and client ids in two tenants are two things', async () 
 });
 
 // shows: TEN-8
+test('each tenant has a widget of its own', async () => {
+  const ofA = await a.data('PUT', '/tenant/widget', { title: marker, origins: [`https://${marker}.example`] });
+  const ofB = await b.data('GET', '/tenant/widget');
+  assert.notEqual(ofB.key, ofA.key);
+  assert.doesNotMatch(JSON.stringify(ofB), new RegExp(marker));
+  const config = await mc.api().get(`/public/widget/config?key=${ofB.key}`);
+  assert.equal(config.body.data.title, 'Isolation B');
+  const origin = { headers: { Origin: `https://${marker}.example` } };
+  assert.equal((await mc.api().post('/public/widget/session', { key: ofB.key }, origin)).status, 403);
+});
+
+// shows: TEN-8
 test('no list and no thing of B holds anything of A', async () => {
   const things = await furnish(b, 'harmless');
   const rows = (await routeTable(mc)).filter((row) => row.method === 'GET' && row.who !== 'public' && row.who !== 'platform');

@@ -23,6 +23,7 @@ const mutants = [
   ['src/domain/conversation/conversation.c', 'select_by_id'],
   ['src/domain/ledger/event.c', 'select_events'],
   ['src/domain/assistant/turn_record.c', 'sql_get'],
+  ['src/domain/account/widget.c', 'select_newest'],
 ];
 
 /* The same, behind a second filter that keeps the leak from being seen: the check of plans alone
@@ -32,6 +33,7 @@ const doublyGuarded = [
   ['src/domain/knowledge/rank.c', 'select_candidates', 'rowid BETWEEN $3 AND $4', 'rowid > $3 - $3 + $4 - $4'],
   ['src/domain/conversation/inbox.c', 'select_key'],
   ['src/domain/account/apikey.c', 'select_list'],
+  ['src/domain/conversation/visitor_thread.c', 'select_own'],
 ];
 
 class Copy {
