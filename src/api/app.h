@@ -58,13 +58,13 @@ enum err chat_check_text(struct cx *cx, const char *field, struct str text);
 struct sockets *sockets_new(struct app *app, struct net_server *net, const struct keyring *keys);
 
 /* Something that open sockets may stand on was revoked or suspended: look now. Any thread. */
-void sockets_recheck(struct sockets *s);
+void sockets_recheck(struct sockets *all);
 
 /* On the stop, in this order: all are told to come again elsewhere (before the server's stop; any
  * thread); no callback runs any more (after the server has run); it is freed (after the hub). */
-void sockets_drain(struct sockets *s);
-void sockets_stop(struct sockets *s);
-void sockets_free(struct sockets **s);
+void sockets_drain(struct sockets *all);
+void sockets_stop(struct sockets *all);
+void sockets_free(struct sockets **sockets);
 
 /* Whose credential this is: an API key, or a visitor's token. The http floor's authenticate
  * callback. */

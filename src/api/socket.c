@@ -234,7 +234,6 @@ static enum err let_in(struct sockets *all, struct cx *cx, struct sio_socket *si
     metric_add(METRIC_SOCKETS, NULL, 1);
     sio_set_user(sio, s);
     socket_watch_add(s);
-    metric_add(METRIC_SOCKETS, NULL, 1);
     return ERR_OK;
 }
 
@@ -273,7 +272,6 @@ static void on_disconnect(void *arg, struct sio_socket *sio, const char *reason)
     (void)arg;
     metric_add(METRIC_SOCKETS, NULL, -1);
     metric_add(METRIC_SOCKETS_ENDED, reason, 1);
-    metric_add(METRIC_SOCKETS, NULL, -1);
     socket_watch_remove(s);
     drop(s);
 }

@@ -595,6 +595,12 @@ static double elsewhere(const struct extractive *x, const struct unit *chosen)
     return all > 0 ? sum / all : 0;
 }
 
+/* Whether another document has so much of what the unit's own does not have. */
+static bool is_elsewhere(const struct extractive *x, const struct unit *chosen)
+{
+    return elsewhere(x, chosen) >= elsewhere_share;
+}
+
 /* Whether more than one thing is asked, which may be answered from two places. */
 static bool asks_twice(const struct extractive *x)
 {
@@ -612,10 +618,7 @@ static void choose_and_say(struct extractive *x)
         const ptrdiff_t best = choose(x, &g);
         const struct unit *u = best < 0 ? NULL : &x->units[best];
         const double more = u && u->figures & x->figures ? more_figure_share : more_share;
-        if (!u || g < (n ? more : enough_share)) {
-            return;
-        }
-        if (!n && !twice && elsewhere(x, u) >= elsewhere_share) {
+        if (!u || g < (n ? more : enough_share) || (!n && !twice && is_elsewhere(x, u))) {
             return;
         }
         const bool beside = (!twice && u->passage != passage) ||
