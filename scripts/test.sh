@@ -87,7 +87,7 @@ if [[ $mode != long ]]; then
 else
     suite analyze     1200 scripts/analyze.sh
     suite integration-tsan 1800 "${tsan[@]}" $(node_tests integration)
-    suite fault       1800 env KILLS=50 SWEEP=all SWEEP_SECONDS=200 $(node_tests fault)
+    suite fault       1800 env KILLS=50 CUTS=1000 SWEEP=all SWEEP_SECONDS=200 $(node_tests fault)
     suite fault-asan  1800 "${asan[@]}" KILLS=10 SWEEP=all SWEEP_SECONDS=100 $(node_tests fault)
     suite mutation     900 node tests/mutation/run.js
     suite soak         600 node tests/soak/run.js 3 "$build/soak"
