@@ -205,7 +205,7 @@ void eio_send_many(struct eio_session *const *all, size_t n, struct eio_packet *
         return;
     }
     struct eio_server *srv = all[0]->server;
-    struct net_ref one;
+    struct net_ref one = {};
     struct net_ref *refs = n > 1 ? mem_alloc(n, sizeof(*refs)) : &one;
     size_t count = 0;
     eio_lock(srv);
