@@ -89,7 +89,7 @@ static void leave_table(struct eio_session *s)
 
 struct eio_session *eio_session_find(struct eio_server *srv, struct str sid)
 {
-    struct eio_id id;
+    struct eio_id id = {};
     size_t n;
     if (sid.n != EIO_ID_TEXT || !base64_decode(BASE64_URL, sid, id.b, sizeof(id.b), &n)) {
         return NULL;
